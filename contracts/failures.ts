@@ -1,0 +1,109 @@
+/**
+ * The one table of failures. Nothing else decides whether a thing is tried again.
+ *
+ * - `terminal`: the same call gives the same answer; it becomes a `run.failed` with owner and way out.
+ * - `transient`: it may go through later; it is tried again with backoff, within the run's budget.
+ * - `cancelled`: somebody asked to stop (drain, abort); the work is handed back untouched.
+ */
+export type FailureKind = 'terminal' | 'transient' | 'cancelled'
+
+interface FailureRow {
+  readonly kind: FailureKind
+  /** What a person does about it, used when the thrower knows nothing better. */
+  readonly wayOut: string
+}
+
+const t = (wayOut: string): FailureRow => ({ kind: 'terminal', wayOut })
+const again = (wayOut: string): FailureRow => ({ kind: 'transient', wayOut })
+
+export const failures = {
+  // files
+  FILE_EMPTY: t('Ask the vendor for the file again; an empty file carries no records.'),
+  FILE_HEADER_ONLY: t('Ask the vendor whether no records is what they meant; drop a file with records to go on.'),
+  FILE_BINARY: t('Deliver delimited text, JSON or NDJSON, plain or gzip.'),
+  FILE_FORMAT_UNKNOWN: t('Deliver delimited text, JSON or NDJSON, plain or gzip, or write the contract by hand.'),
+  FILE_COMPRESSION_BROKEN: t('The archive is cut off or damaged: ask the vendor to send it again.'),
+  FILE_ENCODING_BROKEN: t('Declare the encoding in the feed contract, or ask the vendor for UTF-8.'),
+  FILE_UNREADABLE: t('Give the account that runs aiworkflow read permission on the file.'),
+  FILE_VANISHED: t('Put the file back into landing; it is taken up on the next look.'),
+  FILE_CHANGING: again('The file is still being written; it is taken up when it has stopped changing.'),
+  FILE_RECORD_TOO_LONG: t('A record is longer than the limit in the catalog policy: check the quoting, or raise the limit.'),
+  PATH_OUTSIDE_ROOT: t('Move the file below the workspace root; links that lead outside are refused.'),
+  PATH_UNKNOWN: t('Check the path: it does not exist.'),
+  FEED_KEY_INVALID: t('Place files as landing/<vendor>/<file>, or add a pattern for them in the catalog.'),
+  // contracts and catalog
+  DOCUMENT_INVALID: t('Correct the document at the place named.'),
+  CATALOG_MISSING: t('Create it with `aiworkflow init`, or point `metadata` in aiworkflow.yaml at a catalog.'),
+  STANDARD_MISSING: t('Add the standard to the catalog.'),
+  CONTRACT_MISSING: t('Let the planner propose one by delivering a file, or write one under catalog/feeds.'),
+  CONTRACT_VERSION_TAKEN: t('A version never changes: write the next version.'),
+  MAPPING_MISSING: t('Deliver a file so that modeling proposes a mapping, or write one under catalog/feeds.'),
+  CONTRACT_BROKEN: t('The delivery breaks its contract and the drift policy says refuse: mend the contract or the delivery.'),
+  EXPRESSION_REFUSED: t('Use one of the functions named in the message.'),
+  RULE_INVALID: t('Correct the rule in the catalog.'),
+  // lakehouse
+  TABLE_MISSING: t('Check the table name with `aiworkflow query DIR "show tables"`.'),
+  TABLE_CONFLICT: again('Another writer moved the table; the write is tried again on the new state.'),
+  TABLE_INCOMPATIBLE: t('The table cannot take this change: add an optional column or a new table instead.'),
+  BRANCH_MISSING: t('Stage the delivery again with `aiworkflow dead-letters DIR replay`.'),
+  QUERY_REFUSED: t('Only one reading statement is allowed.'),
+  QUERY_FAILED: t('Correct the statement.'),
+  RECONCILIATION_FAILED: t('Records were lost or doubled between source and table: reload the delivery.'),
+  ENGINE_FAILED: again('The engine gave up on the statement; it is tried again.'),
+  DISK_FULL: t('Free disk space below the workspace, then replay the run.'),
+  // runtime
+  MESSAGE_INVALID: t('The message fits no released schema: look at it with `aiworkflow dead-letters DIR`.'),
+  MESSAGE_TOO_LARGE: t('Send data by reference.'),
+  TOOL_UNKNOWN: t('Use one of the tools named in the message.'),
+  TOOL_FORBIDDEN: t('Add the tool to the list of the agent if it should have it.'),
+  TOOL_INPUT_INVALID: t('Call the tool with the arguments its schema names.'),
+  TOOL_OUTPUT_INVALID: t('The tool answered outside of its schema: this is a fault of the tool.'),
+  TOOL_TIMEOUT: again('The tool took longer than its time limit; the ledger is asked before it is called again.'),
+  EFFECT_UNKNOWN: t('Look at the target by hand and then replay or discard the run.'),
+  BUDGET_EXHAUSTED: t('Raise the budget in the catalog policy, then replay the run.'),
+  LEASE_LOST: again('Another process took the thread over; it goes on there.'),
+  APPROVAL_UNKNOWN: t('List what waits with `aiworkflow approvals DIR`.'),
+  APPROVAL_REJECTED: t('A person rejected the decision: mend contract or mapping and replay the run.'),
+  RUN_UNKNOWN: t('List the runs with `aiworkflow runs DIR`.'),
+  SETTING_INVALID: t('Correct the setting in aiworkflow.yaml, the environment or the option.'),
+  USAGE: t('See `aiworkflow --help`.'),
+  STATE_BUSY: again('Another process holds the state store; it is tried again.'),
+  DRAINING: { kind: 'cancelled', wayOut: 'The process is stopping; the run goes on when it starts again.' },
+  INTERNAL: t('This is a fault of aiworkflow: report it with the trace of the run.'),
+} as const satisfies Record<string, FailureRow>
+
+export type FailureCode = keyof typeof failures
+
+export const failureCodes = Object.keys(failures) as [FailureCode, ...FailureCode[]]
+
+export interface FailureDetails {
+  /** The way out, where the thrower knows a better one than the table. */
+  readonly wayOut?: string
+  /** Who is to act: a person or team named by a contract, rule or mapping. */
+  readonly owner?: string
+  readonly cause?: unknown
+}
+
+/** An error that answers one question: what happens next? The message says what happened and what was expected. */
+export class Failure extends Error {
+  readonly code: FailureCode
+  readonly kind: FailureKind
+  readonly wayOut: string
+  readonly owner: string | undefined
+
+  constructor(code: FailureCode, message: string, details: FailureDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'Failure'
+    this.code = code
+    this.kind = failures[code].kind
+    this.wayOut = details.wayOut ?? failures[code].wayOut
+    this.owner = details.owner
+  }
+}
+
+/** Any thrown value as a Failure; what the table does not know is INTERNAL, and terminal: an unknown fault is never retried blindly. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error
+  if (error instanceof Error) return new Failure('INTERNAL', error.message, { cause: error })
+  return new Failure('INTERNAL', String(error))
+}
