@@ -27,7 +27,9 @@ export const failures = {
   FILE_UNREADABLE: t('Give the account that runs aiworkflow read permission on the file.'),
   FILE_VANISHED: t('Put the file back into landing; it is taken up on the next look.'),
   FILE_CHANGING: again('The file is still being written; it is taken up when it has stopped changing.'),
-  FILE_RECORD_TOO_LONG: t('A record is longer than the limit in the catalog policy: check the quoting, or raise the limit.'),
+  FILE_RECORD_TOO_LONG: t(
+    'A record is longer than the limit in the catalog policy: check the quoting, or raise the limit.',
+  ),
   PATH_OUTSIDE_ROOT: t('Move the file below the workspace root; links that lead outside are refused.'),
   PATH_UNKNOWN: t('Check the path: it does not exist.'),
   FEED_KEY_INVALID: t('Place files as landing/<vendor>/<file>, or add a pattern for them in the catalog.'),
@@ -38,7 +40,9 @@ export const failures = {
   CONTRACT_MISSING: t('Let the planner propose one by delivering a file, or write one under catalog/feeds.'),
   CONTRACT_VERSION_TAKEN: t('A version never changes: write the next version.'),
   MAPPING_MISSING: t('Deliver a file so that modeling proposes a mapping, or write one under catalog/feeds.'),
-  CONTRACT_BROKEN: t('The delivery breaks its contract and the drift policy says refuse: mend the contract or the delivery.'),
+  CONTRACT_BROKEN: t(
+    'The delivery breaks its contract and the drift policy says refuse: mend the contract or the delivery.',
+  ),
   EXPRESSION_REFUSED: t('Use one of the functions named in the message.'),
   RULE_INVALID: t('Correct the rule in the catalog.'),
   // lakehouse

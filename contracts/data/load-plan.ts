@@ -1,0 +1,30 @@
+import { z } from 'zod'
+import { ColumnType, Count } from './common.ts'
+import { ContractRef } from './feed-contract.ts'
+
+export const TableRef = z.strictObject({ namespace: z.string(), name: z.string() })
+export type TableRef = z.infer<typeof TableRef>
+export const tableName = (table: TableRef): string => `${table.namespace}.${table.name}`
+
+/** What ingestion will do with one delivery: compiled from the contract, kept with the run, read by people. */
+export const LoadPlan = z.strictObject({
+  deliveryId: z.string(),
+  runId: z.string(),
+  traceId: z.string(),
+  writeKey: z.string(),
+  contract: ContractRef,
+  table: TableRef,
+  errors: TableRef,
+  file: z.string(),
+  ingestionDate: z.iso.date(),
+  columns: z.array(
+    z.strictObject({ name: z.string(), type: ColumnType, required: z.boolean(), doc: z.string().optional() }),
+  ),
+  partition: z.array(z.strictObject({ column: z.string(), transform: z.string() })),
+  engine: z.enum(['duckdb', 'spark']),
+  engineReason: z.string(),
+  estimatedRows: Count.nullable(),
+  /** Readable SQL, with the relation `source` standing for the delivery's records as text. */
+  sql: z.strictObject({ accepted: z.string(), rejected: z.string() }),
+})
+export type LoadPlan = z.infer<typeof LoadPlan>

@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { Count, Fraction, Owner } from './common.ts'
+
+/** What a policy says of a decision: take it, ask a person first, or refuse the delivery. */
+export const Verdict = z.enum(['accept', 'ask', 'refuse'])
+export type Verdict = z.infer<typeof Verdict>
+
+/** Which decisions a machine may take alone. */
+export const AutonomyPolicy = z.strictObject({
+  kind: z.literal('policy.autonomy'),
+  owner: Owner,
+  newFeed: Verdict,
+  drift: z.strictObject({
+    columnAdded: Verdict,
+    columnRemoved: Verdict,
+    columnRenamed: Verdict,
+    columnsReordered: Verdict,
+    typeWidened: Verdict,
+    typeChanged: Verdict,
+    formatChanged: Verdict,
+  }),
+  mapping: z.strictObject({
+    /** At or above: taken without asking. */
+    acceptConfidence: Fraction,
+    /** Below: the feed has nothing for the column; nobody is asked. */
+    askConfidence: Fraction,
+    /** The best candidate must lead the second by this much to be taken without asking. */
+    leadMargin: Fraction,
+    /** Points per kind of evidence, summed and squeezed to a confidence. */
+    weights: z.record(z.string(), z.number()),
+    unsureRequired: z.enum(['wait', 'refuse']),
+    unsureOptional: z.enum(['leave-null-and-ask', 'leave-null']),
+  }),
+  publish: z.strictObject({
+    /** More rejected records than this share of the source refuses the delivery. */
+    toleratedErrorFraction: Fraction,
+  }),
+})
+export type AutonomyPolicy = z.infer<typeof AutonomyPolicy>
+
+/** How a file is looked at before it has a contract. */
+export const DiscoveryPolicy = z.strictObject({
+  kind: z.literal('policy.discovery'),
+  owner: Owner,
+  sampleBytes: Count,
+  maxRecordBytes: Count,
+  /** A narrower type is proposed when at least this share of the values fits it. */
+  typeFit: Fraction,
+  nullTokens: z.array(z.string()),
+  booleans: z.array(z.strictObject({ true: z.array(z.string()), false: z.array(z.string()) })),
+  /** strptime patterns tried in order; an ambiguous day and month is left to a person. */
+  datePatterns: z.array(z.string()),
+  timestampPatterns: z.array(z.string()),
+  /** Words in a header that mark an identifier: its values stay text whatever they look like. */
+  identifierWords: z.array(z.string()),
+  /** Names of value kinds with the regular expression their values fit, and the share that must. */
+  semantics: z.array(
+    z.strictObject({ name: z.string(), pattern: z.string(), fit: Fraction, checkDigit: z.enum(['gs1']).optional() }),
+  ),
+  /** A file is whole when size and time of change stood still this long. */
+  settleMs: Count,
+})
+export type DiscoveryPolicy = z.infer<typeof DiscoveryPolicy>
+
+/** What may be spent by one run, and how often a transient failure is tried again. */
+export const SpendingPolicy = z.strictObject({
+  kind: z.literal('policy.spending'),
+  owner: Owner,
+  run: z.strictObject({ toolCalls: Count, wallMs: Count, modelTokens: Count, moneyMicros: Count }),
+  retry: z.strictObject({ maxAttempts: Count, firstDelayMs: Count, maxDelayMs: Count }),
+})
+export type SpendingPolicy = z.infer<typeof SpendingPolicy>
+
+/** How compute is sized. */
+export const ComputePolicy = z.strictObject({
+  kind: z.literal('policy.compute'),
+  owner: Owner,
+  embedded: z.strictObject({ memoryLimitBytes: Count, threads: Count, maxSourceBytes: Count }),
+  spark: z.strictObject({ rowsPerWorker: Count, maxWorkers: Count }),
+})
+export type ComputePolicy = z.infer<typeof ComputePolicy>
+
+export const Policies = z.strictObject({
+  autonomy: AutonomyPolicy,
+  discovery: DiscoveryPolicy,
+  spending: SpendingPolicy,
+  compute: ComputePolicy,
+})
+export type Policies = z.infer<typeof Policies>

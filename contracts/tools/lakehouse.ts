@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { Count } from '../data/common.ts'
+import { Delivery } from '../data/delivery.ts'
+import { FeedContract } from '../data/feed-contract.ts'
+import { LoadPlan, TableRef } from '../data/load-plan.ts'
+import { Mapping } from '../data/mapping.ts'
+import { NormalizationRule, Rule } from '../data/rule.ts'
+import { Standard } from '../data/standard.ts'
+import { BronzeCounts, CoreCounts } from '../events/events.ts'
+import { VendorFacts } from './metadata.ts'
+import { readingTool, writingTool } from './tool.ts'
+
+const writeKey = z.string().describe('What makes the write the same write: it happens at most once')
+const Cell = z.union([z.string(), z.number(), z.boolean(), z.null()])
+
+/** Everything that governs core rows of one delivery; the tool compiles it itself and runs no text that it is handed. */
+export const StageInput = z.strictObject({
+  writeKey,
+  run: z.strictObject({ id: z.string(), traceId: z.string() }),
+  delivery: Delivery,
+  contract: FeedContract,
+  mapping: Mapping,
+  standard: Standard,
+  normalization: z.array(NormalizationRule),
+  checks: z.array(Rule),
+  vendor: VendorFacts,
+  /** Deliveries of this feed that came later: their rows in core are not replaced by this one's. */
+  laterDeliveries: z.array(z.string()),
+  /** Earlier deliveries of this feed whose rows leave core, because this one is everything the vendor has. */
+  replacedDeliveries: z.array(z.string()),
+})
+export type StageInput = z.infer<typeof StageInput>
+
+export const lakehouse = {
+  create_table: writingTool({
+    title: 'Create or widen a table',
+    description:
+      'Creates the raw table of a feed contract and the error table, or adds the optional columns a newer contract brings.',
+    input: z.strictObject({ contract: FeedContract }),
+    output: z.strictObject({ table: TableRef, created: z.boolean(), addedColumns: z.array(z.string()) }),
+  }),
+  run_load_plan: writingTool({
+    title: 'Run a load plan',
+    description: 'Loads one delivery into its raw table and sends every record that does not fit to the error table.',
+    input: z.strictObject({
+      plan: LoadPlan,
+      contract: FeedContract,
+      delivery: Delivery,
+      maxRecordBytes: z.int().min(1),
+    }),
+    output: z.strictObject({ counts: BronzeCounts, snapshotId: z.string(), alreadyDone: z.boolean() }),
+  }),
+  query: readingTool({
+    title: 'Query the lakehouse',
+    description:
+      'One reading SQL statement over all tables as namespace.table. `branches` reads a table at a branch instead of main.',
+    input: z.strictObject({
+      sql: z.string(),
+      limit: z.int().min(1).max(100_000).default(1000),
+      branches: z.record(z.string(), z.string()).default({}),
+    }),
+    output: z.strictObject({
+      columns: z.array(z.strictObject({ name: z.string(), type: z.string() })),
+      rows: z.array(z.array(Cell)),
+    }),
+  }),
+  stage_core: writingTool({
+    title: 'Stage core rows',
+    description:
+      'Writes the rows of one delivery, mapped onto the standard, to a branch of the core table; rejected rows go to the error table.',
+    input: StageInput,
+    output: z.strictObject({
+      table: TableRef,
+      branch: z.string(),
+      snapshotId: z.string(),
+      counts: CoreCounts,
+      alreadyDone: z.boolean(),
+    }),
+  }),
+  publish: writingTool({
+    title: 'Publish a branch',
+    description:
+      'Moves main to the staged rows, or applies them again on a main that moved; says when they must be staged again.',
+    input: z.strictObject({ table: TableRef, branch: z.string(), writeKey }),
+    output: z.strictObject({ outcome: z.enum(['published', 'already', 'stage-again']), snapshotId: z.string() }),
+  }),
+  discard_branch: writingTool({
+    title: 'Discard a branch',
+    description: 'Drops a staged branch; main is untouched.',
+    input: z.strictObject({ table: TableRef, branch: z.string() }),
+    output: z.strictObject({ discarded: z.boolean() }),
+  }),
+  find_write: readingTool({
+    title: 'Find a write',
+    description: 'Whether a write key is in the history of a table, main or branch: how an unknown outcome is settled.',
+    input: z.strictObject({ table: TableRef, writeKey, branch: z.string().optional() }),
+    output: z.strictObject({ snapshotId: z.string().nullable(), summary: z.record(z.string(), z.string()) }),
+  }),
+  table_history: readingTool({
+    title: 'History of a table',
+    description: 'Snapshots of a table, newest first, with their summaries.',
+    input: z.strictObject({ table: TableRef, limit: z.int().min(1).max(1000).default(50) }),
+    output: z.strictObject({
+      snapshots: z.array(
+        z.strictObject({
+          snapshotId: z.string(),
+          at: z.string(),
+          operation: z.string(),
+          summary: z.record(z.string(), z.string()),
+        }),
+      ),
+      records: Count,
+    }),
+  }),
+} as const
