@@ -32,7 +32,7 @@ export const chain = {
   },
   modeling: {
     consumes: ['bronze.loaded', 'approval.decided'],
-    emits: ['core.staged', 'bronze.loaded', 'approval.requested', 'run.failed'],
+    emits: ['core.staged', 'approval.requested', 'run.failed'],
     nodes: ['recall', 'map', 'review', 'compile', 'stage'],
     tools: [
       'metadata.get_standard',
@@ -51,7 +51,7 @@ export const chain = {
   },
   validator: {
     consumes: ['core.staged'],
-    emits: ['core.published', 'core.refused', 'run.failed'],
+    emits: ['core.published', 'core.refused', 'bronze.loaded', 'run.failed'],
     nodes: ['count', 'check', 'judge', 'publish', 'refuse'],
     tools: [
       'filesystem.count_records',

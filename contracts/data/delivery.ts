@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Count, Feed, Instant, Sha256 } from './common.ts'
+import { Count, Feed, Instant, Sha256, Version } from './common.ts'
 
 /** One file of a feed, as intake took it in. Its bytes never change afterwards: they were copied while they were hashed. */
 export const Delivery = z.strictObject({
@@ -23,8 +23,8 @@ export const RunCause = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('delivered') }),
   /** A person asked for the failed or refused delivery again. */
   z.strictObject({ kind: z.literal('replayed'), of: z.string(), attempt: Count }),
-  /** A mapping changed after the delivery was published: its core rows are made again from bronze. */
-  z.strictObject({ kind: z.literal('rebuilt'), mappingVersion: Count }),
+  /** Standard, rules or mapping changed after the delivery was settled: its core rows are made again from bronze. */
+  z.strictObject({ kind: z.literal('rebuilt'), contractVersion: Version, governance: z.string(), attempt: Count }),
 ])
 export type RunCause = z.infer<typeof RunCause>
 

@@ -24,6 +24,8 @@ export const BronzeLoaded = z.strictObject({
   table: TableRef,
   snapshotId: z.string(),
   counts: BronzeCounts,
+  /** How often core was staged before in this run and had to be staged again because main moved under it. */
+  stagedBefore: Count.default(0),
 })
 
 /** Rows of bronze and where they went: bronze = staged + superseded + supersededLater + rejected. */
@@ -48,6 +50,8 @@ export const CoreStaged = z.strictObject({
   snapshotId: z.string(),
   writeKey: z.string(),
   counts: CoreCounts,
+  laterDeliveries: z.array(z.string()),
+  stagedBefore: Count.default(0),
 })
 
 export const CheckResult = z.strictObject({
@@ -75,6 +79,8 @@ export const ApprovalRequested = z.strictObject({ ...about, approval: Approval }
 export const ApprovalDecided = z.strictObject({
   ...about,
   approvalId: z.string(),
+  /** What was asked about, see ApprovalQuestion. */
+  subject: z.string(),
   agent: z.string(),
   decision: ApprovalDecision,
 })

@@ -27,7 +27,7 @@ export const metadata = {
   get_rules: readingTool({
     title: 'Get the rules in force',
     description: 'Normalization rules and quality checks, with a digest of the documents that govern core.',
-    input: z.strictObject({}),
+    input: z.strictObject({ vendor: z.string().optional().describe('Whose facts the digest covers too') }),
     output: z.strictObject({
       normalization: z.array(NormalizationRule),
       checks: z.array(Rule),

@@ -1,0 +1,105 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Budgets, budgetUnits } from '../../src/state/budgets.ts'
+import { withStore } from './folder.ts'
+
+describe('budgets', () => {
+  test('what was reserved is gone, and comes back as far as it was not used', async () => {
+    await withStore(async ({ store }) => {
+      const budgets = new Budgets(store, { ttlMs: 1_000 })
+      await budgets.open('run', { calls: 3, tokens: 1_000 })
+      expect(await budgets.reserve('run', 'r1', { calls: 1, tokens: 600 })).toEqual({ kind: 'reserved' })
+      const refused = { kind: 'refused', unit: 'tokens', limit: 1_000, left: 400 }
+      expect(await budgets.reserve('run', 'r2', { calls: 1, tokens: 600 })).toEqual(refused)
+      expect(await budgets.left('run')).toEqual({ calls: 2, tokens: 400 })
+      await budgets.settle('run', 'r1', { calls: 1, tokens: 100 })
+      expect(await budgets.left('run')).toEqual({ calls: 2, tokens: 900 })
+    })
+  })
+
+  test('reserving or settling again under the same id counts once', async () => {
+    await withStore(async ({ store }) => {
+      const budgets = new Budgets(store, { ttlMs: 1_000 })
+      await budgets.open('run', { calls: 2 })
+      for (let time = 0; time < 3; time += 1)
+        expect((await budgets.reserve('run', 'r', { calls: 1 })).kind).toBe('reserved')
+      expect(await budgets.left('run')).toEqual({ calls: 1 })
+      for (let time = 0; time < 3; time += 1) await budgets.settle('run', 'r', { calls: 1 })
+      expect(await budgets.left('run')).toEqual({ calls: 1 })
+    })
+  })
+
+  test('more used than reserved is recorded as it is, and nothing is left below zero', async () => {
+    await withStore(async ({ store }) => {
+      const budgets = new Budgets(store, { ttlMs: 1_000 })
+      await budgets.open('run', { milliseconds: 100 })
+      await budgets.reserve('run', 'r', { milliseconds: 50 })
+      await budgets.settle('run', 'r', { milliseconds: 170 })
+      expect(await budgets.left('run')).toEqual({ milliseconds: 0 })
+      expect(await budgets.reserve('run', 's', { milliseconds: 1 })).toMatchObject({ kind: 'refused', left: 0 })
+    })
+  })
+
+  test('a unit without a limit is not limited, and opening again keeps the limits', async () => {
+    await withStore(async ({ store }) => {
+      const budgets = new Budgets(store, { ttlMs: 1_000 })
+      await budgets.open('run', { calls: 1 })
+      await budgets.open('run', { calls: 100 })
+      expect((await budgets.reserve('run', 'r', { calls: 1, moneyMicros: 10 ** 12 })).kind).toBe('reserved')
+      expect((await budgets.reserve('run', 's', { calls: 1 })).kind).toBe('refused')
+    })
+  })
+
+  test('spending without a budget is BUDGET_EXHAUSTED; fractions and negative amounts are refused', async () => {
+    await withStore(async ({ store }) => {
+      const budgets = new Budgets(store, { ttlMs: 1_000 })
+      await expect(budgets.reserve('nobody', 'r', { calls: 1 })).rejects.toMatchObject({ code: 'BUDGET_EXHAUSTED' })
+      await budgets.open('run', { calls: 1 })
+      for (const calls of [-1, 0.5]) await expect(budgets.reserve('run', 'r', { calls })).rejects.toThrow()
+    })
+  })
+
+  test('a budget outlasts any wait until it is closed, and then goes away', async () => {
+    await withStore(async ({ store, time }) => {
+      const budgets = new Budgets(store, { ttlMs: 1_000 })
+      await budgets.open('run', { calls: 1 })
+      time.nowMs += 1_000_000
+      await store.sweep()
+      expect(await budgets.left('run')).toEqual({ calls: 1 })
+      await budgets.close('run')
+      time.nowMs += 1_001
+      expect(await budgets.left('run')).toBeUndefined()
+    })
+  })
+
+  test('parallel callers never overdraw: what is granted stays within every limit', async () => {
+    const amounts = fc.record(Object.fromEntries(budgetUnits.map(unit => [unit, fc.nat(40)])))
+    await fc.assert(
+      fc.asyncProperty(
+        amounts,
+        fc.array(fc.tuple(amounts, fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 12 }),
+        async (limits, asks) => {
+          await withStore(async ({ store }) => {
+            const budgets = new Budgets(store, { ttlMs: 1_000 })
+            await budgets.open('run', limits)
+            const spent: Record<string, number> = {}
+            await Promise.all(
+              asks.map(async ([ask, share], number) => {
+                if ((await budgets.reserve('run', `r${number}`, ask)).kind === 'refused') return
+                const used = Object.fromEntries(
+                  Object.entries(ask).map(([unit, amount]) => [unit, Math.floor(amount * share)]),
+                )
+                await budgets.settle('run', `r${number}`, used)
+                for (const [unit, amount] of Object.entries(used)) spent[unit] = (spent[unit] ?? 0) + amount
+              }),
+            )
+            const left = (await budgets.left('run'))!
+            for (const unit of budgetUnits) expect(left[unit]).toBe(limits[unit]! - (spent[unit] ?? 0))
+            for (const unit of budgetUnits) expect(spent[unit] ?? 0).toBeLessThanOrEqual(limits[unit]!)
+          })
+        },
+      ),
+      { numRuns: 25 },
+    )
+  })
+})
