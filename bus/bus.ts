@@ -68,7 +68,7 @@ export interface Subscription {
   drain(timeoutMs: number): Promise<DrainResult>
   /** Stop at once; running handlers are not waited for and their messages are delivered again. */
   close(): Promise<void>
-  /** Resolves when the subscription has ended; rejects if it ended by a fault that waiting does not mend. */
+  /** Resolves when the subscription has ended; rejects if it ended by a fault that waiting does not mend: await it. */
   readonly ended: Promise<void>
 }
 

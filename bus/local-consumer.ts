@@ -33,7 +33,7 @@ interface Item extends LaneItem {
   failures: number
 }
 
-interface Held {
+interface Reading {
   readonly claim: Claim
   /** Where reading goes on. */
   cursor: number
@@ -53,11 +53,12 @@ export class LocalConsumer implements Subscription {
   readonly #groups: LocalGroups
   readonly #options: SubscribeOptions
   readonly #timings: ConsumerTimings
+  readonly #onEnd: () => void
   readonly #retry: RetryPolicy
   readonly #owner = claimOwner()
   readonly #me: Member
   readonly #lanes: Lanes<Item>
-  readonly #held = new Map<string, Held>()
+  readonly #readings = new Map<string, Reading>()
   readonly #idleWaiters = new Set<() => void>()
   #state: State = { kind: 'running' }
   #heartbeat: NodeJS.Timeout | undefined
@@ -65,13 +66,15 @@ export class LocalConsumer implements Subscription {
   #dataVersion = -1
   #turnIsDue = false
 
-  constructor(groups: LocalGroups, options: SubscribeOptions, timings: ConsumerTimings) {
+  /** @param onEnd called once, whatever ends the subscription; who wants the reason awaits `ended` */
+  constructor(groups: LocalGroups, options: SubscribeOptions, timings: ConsumerTimings, onEnd: () => void) {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ended = promise
     this.#end = { resolve, reject }
     this.#groups = groups
     this.#options = options
     this.#timings = timings
+    this.#onEnd = onEnd
     this.#retry = { ...defaultRetry, ...options.retry }
     this.#me = { group: options.group, owner: this.#owner.id, topics: [...new Set(options.topics)] }
     this.#lanes = new Lanes(options.concurrency ?? 16)
@@ -79,14 +82,19 @@ export class LocalConsumer implements Subscription {
 
   /** Joins the group; throws what the database throws. */
   start(): void {
-    this.#rebalance()
+    try {
+      this.#rebalance()
+    } catch (error) {
+      this.abandon()
+      throw error
+    }
     this.#heartbeat = setInterval(() => this.#guarded(() => this.#rebalance()), this.#timings.heartbeatMs)
     this.notify()
   }
 
   /** There may be something new on the log. */
   notify(): void {
-    for (const held of this.#held.values()) held.more = true
+    for (const reading of this.#readings.values()) reading.more = true
     this.#turn()
   }
 
@@ -101,8 +109,11 @@ export class LocalConsumer implements Subscription {
   async close(): Promise<void> {
     if (this.#state.kind === 'ended') return
     this.#stop()
-    this.#groups.leave(this.#me)
-    this.#end.resolve()
+    try {
+      this.#groups.leave(this.#me)
+    } finally {
+      this.#end.resolve()
+    }
   }
 
   /** Stops as if the process were killed: nothing is given back, nothing more is recorded. */
@@ -118,6 +129,7 @@ export class LocalConsumer implements Subscription {
     clearTimeout(this.#wake)
     this.#owner.release()
     for (const done of this.#idleWaiters) done()
+    this.#onEnd()
   }
 
   #untilIdle(timeoutMs: number): Promise<void> {
@@ -136,7 +148,8 @@ export class LocalConsumer implements Subscription {
     this.#turnIsDue = true
     setImmediate(() => {
       this.#turnIsDue = false
-      this.#guarded(() => this.#takeTurn())
+      // Draining may have begun since the turn was asked for.
+      if (this.#state.kind === 'running') this.#guarded(() => this.#takeTurn())
     })
   }
 
@@ -144,24 +157,24 @@ export class LocalConsumer implements Subscription {
     const seen = this.#groups.dataVersion()
     if (seen !== this.#dataVersion) {
       this.#dataVersion = seen
-      for (const held of this.#held.values()) held.more = true
+      for (const reading of this.#readings.values()) reading.more = true
     }
     this.#surrender()
-    for (const [source, held] of this.#held) if (!held.leaving) this.#readAhead(source, held)
+    for (const [source, reading] of this.#readings) if (!reading.leaving) this.#readAhead(source, reading)
     for (const item of this.#lanes.take(Date.now())) this.#run(item)
     const wakeInMs = (this.#lanes.nextWakeMs() ?? Infinity) - Date.now()
     clearTimeout(this.#wake)
     this.#wake = setTimeout(() => this.#turn(), Math.max(1, Math.min(wakeInMs, this.#timings.pollMs)))
   }
 
-  #readAhead(source: string, held: Held): void {
-    while (held.more && this.#lanes.size < this.#timings.readAhead) {
-      const page = this.#groups.read(held.claim, held.cursor, pageSize)
-      held.more = page.length === pageSize
+  #readAhead(source: string, reading: Reading): void {
+    while (reading.more && this.#lanes.size < this.#timings.readAhead) {
+      const page = this.#groups.read(reading.claim, reading.cursor, pageSize)
+      reading.more = page.length === pageSize
       for (const { position, key, failures, retryAtMs, done } of page) {
-        held.cursor = position + 1
+        reading.cursor = position + 1
         if (done) this.#lanes.skip(source, position)
-        else this.#lanes.add({ source, offset: position, key, claim: held.claim, failures }, retryAtMs)
+        else this.#lanes.add({ source, offset: position, key, claim: reading.claim, failures }, retryAtMs)
       }
     }
   }
@@ -216,12 +229,12 @@ export class LocalConsumer implements Subscription {
 
   /** Another consumer has the partition of this running message now. */
   #lose(item: Item): void {
-    if (this.#held.get(item.source)?.claim.epoch === item.claim.epoch) this.#forget(item.source)
+    if (this.#readings.get(item.source)?.claim.epoch === item.claim.epoch) this.#forget(item.source)
     this.#lanes.finish(item)
   }
 
   #forget(source: string): void {
-    this.#held.delete(source)
+    this.#readings.delete(source)
     this.#lanes.drop(source)
   }
 
@@ -231,13 +244,14 @@ export class LocalConsumer implements Subscription {
     for (const assignment of this.#groups.rebalance(this.#me, Date.now(), leaseMs, partitions)) {
       owned.set(`${assignment.claim.partition}/${assignment.claim.topic}`, assignment)
     }
-    for (const [source, { claim }] of this.#held)
+    for (const [source, { claim }] of this.#readings)
       if (owned.get(source)?.claim.epoch !== claim.epoch) this.#forget(source)
     for (const [source, { claim, wanted }] of owned) {
-      const held = this.#held.get(source)
-      if (held === undefined) this.#held.set(source, { claim, cursor: claim.committed, more: true, leaving: !wanted })
-      else if (!wanted && !held.leaving) {
-        held.leaving = true
+      const reading = this.#readings.get(source)
+      if (reading === undefined)
+        this.#readings.set(source, { claim, cursor: claim.committed, more: true, leaving: !wanted })
+      else if (!wanted && !reading.leaving) {
+        reading.leaving = true
         this.#lanes.drop(source)
       }
     }
@@ -245,9 +259,9 @@ export class LocalConsumer implements Subscription {
   }
 
   #surrender(): void {
-    for (const [source, { claim, leaving }] of this.#held) {
+    for (const [source, { claim, leaving }] of this.#readings) {
       if (!leaving || this.#lanes.runningOf(source) > 0) continue
-      this.#held.delete(source)
+      this.#readings.delete(source)
       this.#groups.surrender(claim)
     }
   }

@@ -66,11 +66,10 @@ export class LocalBus implements Bus {
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const consumer = new LocalConsumer(this.#groups, options, this.#options)
+    const forget = () => void this.#consumers.delete(consumer)
+    const consumer = new LocalConsumer(this.#groups, options, this.#options, forget)
     consumer.start()
     this.#consumers.add(consumer)
-    const forget = () => void this.#consumers.delete(consumer)
-    consumer.ended.then(forget, forget)
     return consumer
   }
 
@@ -92,8 +91,11 @@ export class LocalBus implements Bus {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#consumers].map(consumer => consumer.close()))
-    this.#release()
+    try {
+      await Promise.all([...this.#consumers].map(consumer => consumer.close()))
+    } finally {
+      this.#release()
+    }
   }
 
   /** Leaves everything as `kill -9` of the process would: for tests and the simulator. */

@@ -8,42 +8,25 @@
  *    catalog, not here.
  */
 import { z } from 'zod'
+import { Approval, type ApprovalDecision, ApprovalDecision as DecisionSchema } from '../../contracts/data/approval.ts'
+import { Delivery, Run } from '../../contracts/data/delivery.ts'
 import { Failure } from '../../contracts/failures.ts'
 import { change } from './change.ts'
 import { keyParts, keys } from './keys.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
 import { type StateStore, scanAll, type Write } from './store.ts'
 
-const decision = z.object({
-  verdict: z.enum(['approved', 'rejected']),
-  /** What the person chose or filled in, checked by whoever asked. */
-  value: z.json().optional(),
-  /** Who decided. */
-  by: z.string(),
-  reason: z.string().optional(),
-  decidedAtMs: z.number(),
-})
-
-const approval = z.object({
-  id: z.string(),
-  runId: z.string(),
-  agent: z.string(),
+const askedApproval = z.strictObject({
+  approval: Approval,
+  /** The run and delivery it came up in. */
+  about: z.strictObject({ run: Run, delivery: Delivery }),
+  /** The thread that a blocking decision resumes. */
   threadId: z.string(),
-  /** The graph's interrupt that a decision resumes. */
-  interruptId: z.string(),
-  feed: z.string(),
-  question: z.string(),
-  /** What there is to choose from, with evidence, as the agent shows it. */
-  candidates: z.json(),
-  /** Whether the run waits, or goes on without the answer. */
-  blocking: z.boolean(),
-  owner: z.string(),
-  requestedAtMs: z.number(),
-  decision: decision.optional(),
+  decision: DecisionSchema.optional(),
 })
 
-export type Decision = z.infer<typeof decision>
-export type Approval = z.infer<typeof approval>
+/** A question as it was asked, and what was decided. */
+export type AskedApproval = z.infer<typeof askedApproval>
 
 export class Approvals {
   readonly #store: StateStore
@@ -56,14 +39,15 @@ export class Approvals {
   }
 
   /** Records the question; returns the record that stands. `along` is written with a new one only, such as the outbox's. */
-  async request(asked: Omit<Approval, 'decision'>, along: readonly Write[] = []): Promise<Approval> {
-    const key = keys.approval(asked.id)
-    return change<Approval>(this.#store, async () => {
+  async request(asked: Omit<AskedApproval, 'decision'>, along: readonly Write[] = []): Promise<AskedApproval> {
+    const { id, requestedAt } = asked.approval
+    const key = keys.approval(id)
+    return change<AskedApproval>(this.#store, async () => {
       const entry = await this.#store.get(key)
-      if (entry !== undefined) return { kind: 'answer', answer: decodeRecord(approval, entry) }
+      if (entry !== undefined) return { kind: 'answer', answer: decodeRecord(askedApproval, entry) }
       const writes: Write[] = [
         { put: key, value: encodeRecord(asked) },
-        { put: keys.openApproval(asked.requestedAtMs, asked.id), value: encodeRecord({}) },
+        { put: keys.openApproval(Date.parse(requestedAt), id), value: encodeRecord({}) },
         ...along,
       ]
       return { kind: 'write', transaction: { checks: [{ key, absent: true }], writes }, answer: asked }
@@ -76,19 +60,19 @@ export class Approvals {
    */
   async decide(
     id: string,
-    decision: Decision,
+    decision: ApprovalDecision,
     along: readonly Write[] = [],
-  ): Promise<Approval & { readonly first: boolean }> {
+  ): Promise<AskedApproval & { readonly first: boolean }> {
     const key = keys.approval(id)
-    return change<Approval & { readonly first: boolean }>(this.#store, async () => {
+    return change<AskedApproval & { readonly first: boolean }>(this.#store, async () => {
       const entry = await this.#store.get(key)
       if (entry === undefined) throw new Failure('APPROVAL_UNKNOWN', `There is no approval ${id}.`)
-      const known = decodeRecord(approval, entry)
+      const known = decodeRecord(askedApproval, entry)
       if (known.decision !== undefined) return { kind: 'answer', answer: { ...known, first: false } }
-      const decided: Approval = { ...known, decision }
+      const decided: AskedApproval = { ...known, decision }
       const writes: Write[] = [
         { put: key, value: encodeRecord(decided), ttlMs: this.#ttlMs },
-        { delete: keys.openApproval(known.requestedAtMs, id) },
+        { delete: keys.openApproval(Date.parse(known.approval.requestedAt), id) },
         ...along,
       ]
       const transaction = { checks: [{ key, version: entry.version }], writes }
@@ -96,14 +80,14 @@ export class Approvals {
     })
   }
 
-  async find(id: string): Promise<Approval | undefined> {
+  async find(id: string): Promise<AskedApproval | undefined> {
     const entry = await this.#store.get(keys.approval(id))
-    return entry === undefined ? undefined : decodeRecord(approval, entry)
+    return entry === undefined ? undefined : decodeRecord(askedApproval, entry)
   }
 
   /** What waits for people, oldest first. */
-  async listOpen(): Promise<readonly Approval[]> {
-    const open: Approval[] = []
+  async open(): Promise<readonly AskedApproval[]> {
+    const open: AskedApproval[] = []
     for await (const { key } of scanAll(this.#store, keys.openApprovals())) {
       const found = await this.find(keyParts(key)[2]!)
       if (found !== undefined && found.decision === undefined) open.push(found)

@@ -49,7 +49,9 @@ export class Budgets {
 
   /** Sets the limits of a scope that has none yet; a scope that exists keeps its own. */
   async open(scope: string, limits: Amounts): Promise<void> {
-    await this.#change(scope, budget => (budget === undefined ? [{ limits, used: {}, reserved: {}, closed: false }] : []))
+    await this.#change(scope, budget =>
+      budget === undefined ? [{ limits, used: {}, reserved: {}, closed: false }] : [],
+    )
   }
 
   /** Reserves all of `asked` or nothing. Errors: BUDGET_EXHAUSTED when the scope was never opened. */

@@ -23,20 +23,20 @@ const ledgerRecord = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('done'),
     intent: intent.optional(),
-    result: z.json(),
+    /** What the tool answered: any JSON. */
+    result: z.unknown(),
     resultDigest: z.string(),
     doneAtMs: z.number(),
   }),
 ])
 
 export type Intent = z.infer<typeof intent>
-export type Json = z.infer<ReturnType<typeof z.json>>
 type LedgerRecord = z.infer<typeof ledgerRecord>
 
 export type Begun =
   /** Nobody has tried: call the tool. */
   | { readonly kind: 'fresh' }
-  | { readonly kind: 'done'; readonly result: Json; readonly resultDigest: string }
+  | { readonly kind: 'done'; readonly result: unknown; readonly resultDigest: string }
   /** Somebody meant to and did not say what came of it: reconcile. */
   | { readonly kind: 'unknown'; readonly intent: Intent }
 
@@ -72,15 +72,17 @@ export class Ledger {
   }
 
   /** Records the result; returns the one that stands, which is an earlier one if there was. Errors: LEASE_LOST. */
-  async complete(effect: string, result: Json, guard?: LeaseReference): Promise<Json> {
-    return change<Json>(this.#store, async () => {
+  async complete(effect: string, result: unknown, guard?: LeaseReference): Promise<unknown> {
+    return change<unknown>(this.#store, async () => {
       const { record, check } = await this.#look(effect)
       if (record?.kind === 'done') return answer(record.result)
       const done: LedgerRecord = {
         kind: 'done',
         ...(record === undefined ? {} : { intent: record.intent }),
         result,
-        resultDigest: createHash('sha256').update(JSON.stringify(result)).digest('hex'),
+        resultDigest: createHash('sha256')
+          .update(JSON.stringify(result ?? null))
+          .digest('hex'),
         doneAtMs: this.#clock(),
       }
       const write = { put: keys.ledger(effect), value: encodeRecord(done), ttlMs: this.#ttlMs }

@@ -3,9 +3,12 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
+import type { HandlerOutcome, ReceivedMessage } from '../../bus/bus.ts'
 import { LocalBus, type LocalBusOptions } from '../../bus/local.ts'
-import { busConformance, message, until } from '../conformance/bus.ts'
+import { busConformance } from '../conformance/bus.ts'
+import { bodyOf, keys, message, pause, until } from '../conformance/bus-handles.ts'
 
 const quick = { heartbeatMs: 20, pollMs: 5 }
 
@@ -80,6 +83,97 @@ describe('local bus', () => {
       })
       await until(() => bus.idle())
       expect(attempts).toEqual([2])
+      await bus.close()
+    })
+  })
+
+  test('a consumer whose lease ran out while its handler ran is fenced: what it says afterwards is not recorded', async () => {
+    await inFolder(async path => {
+      const [stalled, successor] = [
+        new LocalBus({ path, leaseMs: 30, heartbeatMs: 3_600_000, pollMs: 5 }),
+        new LocalBus({ path, ...quick }),
+      ]
+      const handlers: PromiseWithResolvers<HandlerOutcome>[] = []
+      const handler = () => {
+        const running = Promise.withResolvers<HandlerOutcome>()
+        handlers.push(running)
+        return running.promise
+      }
+      const subscription = { group: 'g', topics: ['numbers'], handler }
+      await stalled.publish([message('a', '1')])
+      await stalled.subscribe(subscription)
+      await until(() => handlers.length === 1)
+      await successor.subscribe(subscription)
+      await until(() => handlers.length === 2)
+      handlers[0]!.resolve({ kind: 'done' })
+      await pause(20)
+      expect((await successor.lag('g'))[0]?.messages).toBe(1)
+      handlers[1]!.resolve({ kind: 'done' })
+      await until(async () => (await successor.lag('g')).length === 0)
+      await stalled.close()
+      await successor.close()
+    })
+  })
+
+  test('consumers that join and leave while handlers run: no key runs twice at once, its order stays, nothing comes twice', async () => {
+    await inFolder(async path => {
+      const buses = [1, 2, 3].map(() => new LocalBus({ path, ...quick }))
+      const running = new Set<string>()
+      const seen = new Map<string, string[]>(keys.map(key => [key, []]))
+      let overlaps = 0
+      const handler = async ({ key, value }: ReceivedMessage): Promise<HandlerOutcome> => {
+        if (running.has(key)) overlaps += 1
+        running.add(key)
+        await pause(3)
+        seen.get(key)!.push(bodyOf({ value }))
+        running.delete(key)
+        return { kind: 'done' }
+      }
+      const join = (bus: LocalBus) => bus.subscribe({ group: 'g', topics: ['numbers'], handler })
+      const numbers = Array.from({ length: 60 }, (_, number) => String(number))
+      await buses[0]!.publish(numbers.flatMap(number => keys.map(key => message(key, number))))
+      const first = await join(buses[0]!)
+      for (const bus of buses.slice(1)) {
+        await pause(30)
+        await join(bus)
+      }
+      await pause(50)
+      expect(await first.drain(10_000)).toEqual({ kind: 'drained' })
+      await until(() => buses[1]!.idle())
+      expect(overlaps).toBe(0)
+      for (const key of keys) expect(seen.get(key)).toEqual(numbers)
+      for (const bus of buses) await bus.close()
+    })
+  })
+
+  test('draining right after publishing starts nothing new', async () => {
+    await withBus({}, async bus => {
+      let started = 0
+      const subscription = await bus.subscribe({
+        group: 'g',
+        topics: ['numbers'],
+        handler: async () => {
+          started += 1
+          return { kind: 'done' }
+        },
+      })
+      await bus.publish([message('a', '1')])
+      expect(await subscription.drain(1_000)).toEqual({ kind: 'drained' })
+      await pause(20)
+      expect(started).toBe(0)
+    })
+  })
+
+  test('a fault of the database ends the subscription and says so', async () => {
+    await inFolder(async path => {
+      const bus = new LocalBus({ ...quick, path })
+      const handler = async (): Promise<HandlerOutcome> => ({ kind: 'done' })
+      const subscription = await bus.subscribe({ group: 'g', topics: ['numbers'], handler })
+      const vandal = new DatabaseSync(path)
+      vandal.exec('DROP TABLE deliveries')
+      vandal.close()
+      await bus.publish([message('a', '1')])
+      await expect(subscription.ended).rejects.toThrow('deliveries')
       await bus.close()
     })
   })

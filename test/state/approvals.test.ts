@@ -1,22 +1,56 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { Approvals } from '../../src/state/approvals.ts'
 import { bytes, text } from '../conformance/state.ts'
 import { withStore } from './folder.ts'
 
-const asked = (id: string, requestedAtMs = 5) => ({
-  id,
-  runId: 'r1',
-  agent: 'modeling',
-  threadId: 'r1/modeling',
-  interruptId: 'i1',
-  feed: 'acme/products',
-  question: 'Which column is the brand?',
-  candidates: [{ column: 'Marke', confidence: 0.6 }],
-  blocking: true,
-  owner: 'team-catalog',
-  requestedAtMs,
-})
-const decision = (by: string) => ({ verdict: 'approved' as const, value: 'Marke', by, decidedAtMs: 9 })
+const hex = (text: string, length: number) => createHash('sha256').update(text).digest('hex').slice(0, length)
+const idOf = (name: string) => `a_${hex(name, 16)}`
+
+const asked = (name: string, requestedAtMs = 5, text = 'Which column is the brand?') => {
+  const feed = { vendor: 'acme', table: 'products' }
+  const requestedAt = new Date(requestedAtMs).toISOString()
+  return {
+    threadId: 'r1/modeling',
+    about: {
+      run: {
+        id: `r_${hex('run', 24)}`,
+        traceId: hex('trace', 32),
+        cause: { kind: 'delivered' as const },
+        budget: { toolCalls: 1, wallMs: 1, startedAt: requestedAt },
+      },
+      delivery: {
+        id: `d_${hex('delivery', 24)}`,
+        feed,
+        file: 'acme/products.csv',
+        stored: 'store/products.csv',
+        sha256: hex('content', 64),
+        sizeBytes: 1,
+        receivedAt: requestedAt,
+        ingestionDate: '1970-01-01',
+      },
+    },
+    approval: {
+      id: idOf(name),
+      runId: `r_${hex('run', 24)}`,
+      agent: 'modeling',
+      feed,
+      blocking: true,
+      interruptId: 'i1',
+      question: {
+        subject: 'mapping:brand',
+        text,
+        options: [{ answer: 'marke', text: 'Marke', confidence: 0.6 }],
+        suggested: 'marke',
+        owner: 'team-catalog',
+        evidence: [],
+      },
+      requestedAt,
+    },
+  }
+}
+const decision = (by: string) => ({ verdict: 'approved' as const, answer: 'marke', by, at: new Date(9).toISOString() })
+const openIds = async (approvals: Approvals) => (await approvals.open()).map(({ approval }) => approval.id)
 
 describe('approvals', () => {
   test('a question is open until it is decided, oldest first', async () => {
@@ -29,10 +63,10 @@ describe('approvals', () => {
       ] as const) {
         await approvals.request(asked(id, at))
       }
-      expect((await approvals.listOpen()).map(({ id }) => id)).toEqual(['early', 'middle', 'late'])
-      await approvals.decide('middle', decision('ann'))
-      expect((await approvals.listOpen()).map(({ id }) => id)).toEqual(['early', 'late'])
-      expect((await approvals.find('middle'))?.decision).toEqual(decision('ann'))
+      expect(await openIds(approvals)).toEqual(['early', 'middle', 'late'].map(idOf))
+      await approvals.decide(idOf('middle'), decision('ann'))
+      expect(await openIds(approvals)).toEqual(['early', 'late'].map(idOf))
+      expect((await approvals.find(idOf('middle')))?.decision).toEqual(decision('ann'))
     })
   })
 
@@ -40,13 +74,14 @@ describe('approvals', () => {
     await withStore(async ({ store }) => {
       const approvals = new Approvals(store, { ttlMs: 1_000 })
       await approvals.request(asked('a'), [{ put: 'mark', value: bytes('first') }])
-      await approvals.decide('a', decision('ann'))
-      const again = await approvals.request({ ...asked('a'), question: 'other' }, [
-        { put: 'mark', value: bytes('second') },
-      ])
-      expect(again).toMatchObject({ question: 'Which column is the brand?', decision: { by: 'ann' } })
+      await approvals.decide(idOf('a'), decision('ann'))
+      const again = await approvals.request(asked('a', 5, 'other'), [{ put: 'mark', value: bytes('second') }])
+      expect(again).toMatchObject({
+        approval: { question: { text: 'Which column is the brand?' } },
+        decision: { by: 'ann' },
+      })
       expect(text((await store.get('mark'))?.value)).toBe('first')
-      expect(await approvals.listOpen()).toEqual([])
+      expect(await approvals.open()).toEqual([])
     })
   })
 
@@ -54,7 +89,7 @@ describe('approvals', () => {
     await withStore(async ({ store }) => {
       const approvals = new Approvals(store, { ttlMs: 1_000 })
       await approvals.request(asked('a'))
-      const results = await Promise.all(['ann', 'bob'].map(by => approvals.decide('a', decision(by))))
+      const results = await Promise.all(['ann', 'bob'].map(by => approvals.decide(idOf('a'), decision(by))))
       expect(results.map(({ decision }) => decision?.by)).toEqual(['ann', 'ann'])
       expect(results.map(({ first }) => first)).toEqual([true, false])
     })
@@ -72,11 +107,11 @@ describe('approvals', () => {
       const approvals = new Approvals(store, { ttlMs: 1_000 })
       await approvals.request(asked('open'))
       await approvals.request(asked('decided'))
-      await approvals.decide('decided', decision('ann'))
+      await approvals.decide(idOf('decided'), decision('ann'))
       time.nowMs += 1_001
       await store.sweep()
-      expect((await approvals.listOpen()).map(({ id }) => id)).toEqual(['open'])
-      expect(await approvals.find('decided')).toBeUndefined()
+      expect(await openIds(approvals)).toEqual([idOf('open')])
+      expect(await approvals.find(idOf('decided'))).toBeUndefined()
     })
   })
 })

@@ -73,11 +73,11 @@ describe('budgets', () => {
   })
 
   test('parallel callers never overdraw: what is granted stays within every limit', async () => {
-    const amounts = fc.record(Object.fromEntries(budgetUnits.map(unit => [unit, fc.nat(40)])))
+    const amountsTo = (most: number) => fc.record(Object.fromEntries(budgetUnits.map(unit => [unit, fc.nat(most)])))
     await fc.assert(
       fc.asyncProperty(
-        amounts,
-        fc.array(fc.tuple(amounts, fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 12 }),
+        amountsTo(40),
+        fc.array(fc.tuple(amountsTo(10), fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 12 }),
         async (limits, asks) => {
           await withStore(async ({ store }) => {
             const budgets = new Budgets(store, { ttlMs: 1_000 })

@@ -5,7 +5,7 @@ import { type CheckpointerOptions, StateCheckpointer } from '../../src/state/che
 import { keys } from '../../src/state/keys.ts'
 import { Outbox, outboxWrites } from '../../src/state/outbox.ts'
 import { type StateStore, scanAll } from '../../src/state/store.ts'
-import { message } from '../conformance/bus.ts'
+import { message } from '../conformance/bus-handles.ts'
 import { bytes } from '../conformance/state.ts'
 import { withStore } from './folder.ts'
 

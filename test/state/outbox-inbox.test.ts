@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Inbox } from '../../src/state/inbox.ts'
 import { Outbox, outboxWrites } from '../../src/state/outbox.ts'
-import { message } from '../conformance/bus.ts'
+import { message } from '../conformance/bus-handles.ts'
 import { withStore } from './folder.ts'
 
 describe('inbox', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { keys } from '../../src/state/keys.ts'
 import { ParkedMessages } from '../../src/state/parked.ts'
-import { message } from '../conformance/bus.ts'
+import { message } from '../conformance/bus-handles.ts'
 import { bytes, text } from '../conformance/state.ts'
 import { withStore } from './folder.ts'
 

@@ -1,0 +1,158 @@
+/**
+ * The lakehouse: Apache Iceberg v2 tables in a folder, written by DuckDB and committed from here.
+ *
+ * Owns the warehouse directory: `catalog.sqlite` (which tables there are), `<namespace>/<table>/data` and `/metadata`,
+ * and `.scratch` (unfinished files). Spark, PyIceberg and other engines may read and write the same tables at the same
+ * time through the same catalog. Invariants:
+ *  1. What a reader sees is always one whole snapshot: files first, then one compare-and-swap of a catalog row.
+ *  2. A write key is committed at most once in a branch's history, however many writers try it at once.
+ *  3. Rows never pass through JavaScript; memory is bounded by the engine's limit, not by the data.
+ *  4. Files are never changed, only added; columns are known by field id.
+ * It fails with a Failure whose code says what to do; whatever was not committed is invisible, at worst an orphan file.
+ * A write key is forgotten when another engine expires the snapshot that carries it.
+ */
+import { mkdirSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { Failure } from '../../contracts/failures.ts'
+import { append } from './append.ts'
+import { openSqliteCatalog } from './catalog/sqlite.ts'
+import { tablesOf } from './commit.ts'
+import { duckdbEngine } from './engine/duckdb.ts'
+import { currentSchema, type TableMetadata } from './iceberg/metadata.ts'
+import type { Column } from './iceberg/schema.ts'
+import { headOf, mainBranch, snapshotOf } from './iceberg/snapshots.ts'
+import type { TableName } from './identifiers.ts'
+import { publish } from './publish.ts'
+import { type QueryOptions, type QueryResult, query } from './query.ts'
+import { manifestReader, positionsSql, rowsSql } from './scan.ts'
+import { stage } from './stage.ts'
+import {
+  addColumns,
+  createTable,
+  describe,
+  dropBranch,
+  findWriteOf,
+  historyOf,
+  type SnapshotDescription,
+  type TableDefinition,
+  type TableDescription,
+} from './tables.ts'
+import {
+  type Append,
+  type AppendResult,
+  branchMissing,
+  type Publish,
+  type PublishResult,
+  type Stage,
+  type StageResult,
+} from './write.ts'
+
+export { type Json, renderValue } from './engine/render.ts'
+export type { Partitioning } from './iceberg/partition.ts'
+export type { Column } from './iceberg/schema.ts'
+export { mainBranch, writeKeyProperty } from './iceberg/snapshots.ts'
+export { quoteIdentifier, quoteLiteral, type TableName, tableText } from './identifiers.ts'
+export type { QueryOptions, QueryResult } from './query.ts'
+export type { SnapshotDescription, TableDefinition, TableDescription } from './tables.ts'
+export type { Append, AppendResult, Publish, PublishResult, Stage, StageResult } from './write.ts'
+
+export interface LakehouseOptions {
+  /** The warehouse folder; made where it is missing. */
+  readonly warehouseDir: string
+  /** The catalog's name, which other engines have to use too. */
+  readonly catalogName?: string | undefined
+  /** The engine's memory limit in DuckDB's spelling, e.g. `1GB`; what exceeds it goes to the warehouse's disk. */
+  readonly memoryLimit?: string | undefined
+}
+
+/** Which rows: the head of `branch` (`main` unless named), or a snapshot by id. */
+export interface Version {
+  readonly branch?: string | undefined
+  readonly snapshotId?: string | undefined
+  /** With `__path` (the data file) and `__position` (the row in it) of every row: the order in which rows were written. */
+  readonly positions?: boolean | undefined
+}
+
+/** Every method throws TABLE_MISSING for a table that does not exist, except those that ask for it. */
+export interface Lakehouse {
+  /** Makes a table or finds it. Throws TABLE_INCOMPATIBLE when a column exists with another type. */
+  createTable(table: TableName, definition: TableDefinition): Promise<TableDescription>
+  /** Adds optional columns that the table lacks. Throws TABLE_INCOMPATIBLE for required ones and other types. */
+  addColumns(table: TableName, columns: readonly Column[]): Promise<TableDescription>
+  loadTable(table: TableName): Promise<TableDescription>
+  listTables(): Promise<readonly TableName[]>
+  tableExists(table: TableName): Promise<boolean>
+  /** Adds rows, once per write key. No rows make a snapshot too, so that "done" can be seen. */
+  append(table: TableName, write: Append): Promise<AppendResult>
+  /** Puts new rows and the deletes of those they replace on a branch made from `main`. */
+  stage(table: TableName, write: Stage): Promise<StageResult>
+  /** Makes a staged branch `main` and drops it. Throws BRANCH_MISSING when neither holds the write key. */
+  publish(table: TableName, write: Publish): Promise<PublishResult>
+  dropBranch(table: TableName, branch: string): Promise<boolean>
+  /** The snapshots of a branch, newest first. */
+  history(table: TableName, version?: { readonly branch?: string | undefined }): Promise<readonly SnapshotDescription[]>
+  findWrite(table: TableName, writeKey: string, branch?: string): Promise<SnapshotDescription | undefined>
+  /** SQL to stand in a FROM of a statement on `withConnection`: the rows of one snapshot, whatever is committed later. */
+  relation(table: TableName, version?: Version): Promise<string>
+  /** A connection of its own to the engine, in UTC, for statements this program wrote; it is closed afterwards. */
+  withConnection<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>
+  /** One reading statement, from anybody. Throws QUERY_REFUSED, QUERY_FAILED or TABLE_MISSING. */
+  query(sql: string, options?: QueryOptions): Promise<QueryResult>
+  /** A directory on the warehouse's disk for files that are not finished; what a killed process leaves there goes away. */
+  scratchDir(): Promise<string>
+  close(): Promise<void>
+}
+
+export function openLakehouse(options: LakehouseOptions): Lakehouse {
+  mkdirSync(options.warehouseDir, { recursive: true })
+  const warehouseDir = realpathSync(options.warehouseDir)
+  if (/[?#*[\]]/.test(warehouseDir)) {
+    throw new Failure(
+      'SETTING_INVALID',
+      `The warehouse path ${warehouseDir} has one of ? # * [ ], which engines read as patterns.`,
+    )
+  }
+  const catalog = openSqliteCatalog(join(warehouseDir, 'catalog.sqlite'), options.catalogName ?? 'aiworkflow')
+  const tables = tablesOf(catalog)
+  const engine = duckdbEngine({ warehouseDir, memoryLimit: options.memoryLimit ?? '1GB' })
+  const shop = { tables, engine, reader: manifestReader() }
+
+  return {
+    createTable: (table, definition) => createTable(tables, warehouseDir, table, definition),
+    addColumns: (table, columns) => addColumns(tables, table, columns),
+    loadTable: async table => describe(table, (await tables.load(table)).metadata),
+    listTables: () => catalog.list(),
+    tableExists: async table => (await catalog.load(table)) !== undefined,
+    append: (table, write) => append(shop, table, write),
+    stage: (table, write) => stage(shop, table, write),
+    publish: (table, write) => publish(shop, table, write),
+    dropBranch: (table, branch) => dropBranch(tables, table, branch),
+    history: async (table, version) => historyOf((await tables.load(table)).metadata, version?.branch ?? mainBranch),
+    findWrite: async (table, writeKey, branch) =>
+      findWriteOf((await tables.load(table)).metadata, branch ?? mainBranch, writeKey),
+    relation: async (table, version) => {
+      const { metadata } = await tables.load(table)
+      const sqlOf = version?.positions === true ? positionsSql : rowsSql
+      return sqlOf(currentSchema(metadata), await shop.reader.files(snapshotAt(metadata, version ?? {})))
+    },
+    withConnection: work => engine.withConnection(work),
+    query: (sql, queryOptions) => query({ ...shop, list: () => catalog.list() }, sql, queryOptions),
+    scratchDir: () => engine.scratchDir(),
+    close: async () => {
+      await engine.close()
+      await catalog.close()
+    },
+  }
+}
+
+function snapshotAt(metadata: TableMetadata, { branch = mainBranch, snapshotId }: Version) {
+  if (snapshotId !== undefined) {
+    const found = snapshotOf(metadata, BigInt(snapshotId))
+    if (found === undefined) throw new Failure('TABLE_MISSING', `The table has no snapshot ${snapshotId}.`)
+    return found
+  }
+  const head = headOf(metadata, branch)
+  if (head === undefined && branch !== mainBranch) throw branchMissing(branch)
+  return head
+}

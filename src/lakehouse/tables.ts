@@ -1,0 +1,144 @@
+/** Tables as a whole: made, widened, described. */
+import { Failure } from '../../contracts/failures.ts'
+import type { Tables } from './commit.ts'
+import { currentSchema, currentSpec, emptyTable, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
+import { newSpec, type Partitioning } from './iceberg/partition.ts'
+import { type Column, missingColumns, newSchema, withColumns } from './iceberg/schema.ts'
+import { ancestors, findWriteIn, headOf, mainBranch, nextTimestamp, withoutBranch } from './iceberg/snapshots.ts'
+import { locationOf } from './iceberg/storage.ts'
+import type { Summary } from './iceberg/summary.ts'
+import { assertTableName, type TableName, tableText } from './identifiers.ts'
+
+export interface TableDefinition {
+  readonly columns: readonly Column[]
+  /** What the files are divided by; the columns are also kept in the files. */
+  readonly partition?: readonly Partitioning[] | undefined
+  readonly properties?: Readonly<Record<string, string>> | undefined
+}
+
+export interface TableDescription {
+  readonly table: TableName
+  readonly location: string
+  readonly columns: readonly (Column & { readonly id: number })[]
+  readonly partition: readonly Partitioning[]
+  readonly properties: Readonly<Record<string, string>>
+  /** Head of `main`; undefined while nothing has been published. */
+  readonly snapshotId: string | undefined
+  /** Heads of all branches, `main` among them. */
+  readonly branches: Readonly<Record<string, string>>
+}
+
+export interface SnapshotDescription {
+  readonly snapshotId: string
+  readonly parentId: string | undefined
+  readonly timestampMs: number
+  readonly operation: string
+  readonly summary: Summary
+}
+
+/** Old metadata is of no use to readers: a hundred versions are kept in the log, then files are removed. */
+const defaults = {
+  'write.format.default': 'parquet',
+  'write.parquet.compression-codec': 'zstd',
+  'write.metadata.previous-versions-max': '100',
+  'write.metadata.delete-after-commit.enabled': 'true',
+}
+
+/** Makes the table, or finds it: an existing one keeps its columns, and a column of another type is refused. */
+export async function createTable(
+  tables: Tables,
+  warehouseDir: string,
+  table: TableName,
+  definition: TableDefinition,
+): Promise<TableDescription> {
+  assertTableName(table)
+  if ((await tables.find(table)) === undefined) {
+    const schema = newSchema(definition.columns)
+    await tables.create(
+      table,
+      emptyTable({
+        location: locationOf(`${warehouseDir}/${table.namespace}/${table.name}`),
+        schema,
+        spec: newSpec(schema, definition.partition ?? []),
+        properties: { ...defaults, ...definition.properties },
+      }),
+    )
+  }
+  const { metadata } = await tables.load(table)
+  missingColumns(currentSchema(metadata), definition.columns)
+  return describe(table, metadata)
+}
+
+/** Adds the columns the table lacks, all optional, each with a new field id. Nothing happens where it lacks none. */
+export async function addColumns(
+  tables: Tables,
+  table: TableName,
+  columns: readonly Column[],
+): Promise<TableDescription> {
+  return tables.change(table, async ({ metadata }) => {
+    const widened = withColumns(metadata, columns)
+    if (widened === metadata) return { kind: 'none', result: describe(table, metadata) }
+    const next = { ...widened, 'last-updated-ms': nextTimestamp(metadata) }
+    return { kind: 'write', metadata: next, files: [], result: describe(table, next) }
+  })
+}
+
+/** Drops a branch; true when there was one. Snapshots that only it could reach go with it. */
+export async function dropBranch(tables: Tables, table: TableName, branch: string): Promise<boolean> {
+  if (branch === mainBranch) throw new Failure('TABLE_INCOMPATIBLE', `${tableText(table)} cannot be without main.`)
+  return tables.change(table, async ({ metadata }) => {
+    if (headOf(metadata, branch) === undefined) return { kind: 'none', result: false }
+    const next = { ...withoutBranch(metadata, branch), 'last-updated-ms': nextTimestamp(metadata) }
+    return { kind: 'write', metadata: next, files: [], result: true }
+  })
+}
+
+export function describe(table: TableName, metadata: TableMetadata): TableDescription {
+  const schema = currentSchema(metadata)
+  const nameOf = (id: number) => schema.fields.find(field => field.id === id)?.name ?? String(id)
+  const heads = Object.entries(metadata.refs).filter(([, reference]) => reference.type === 'branch')
+  const main = headOf(metadata, mainBranch)?.['snapshot-id']
+  return {
+    table,
+    location: metadata.location,
+    columns: schema.fields.map(({ id, name, type, required, doc }) => ({
+      id,
+      name,
+      type: String(type).replace(' ', ''),
+      required,
+      doc,
+    })),
+    partition: currentSpec(metadata).fields.map(item => ({
+      column: nameOf(item['source-id']),
+      transform: item.transform,
+    })),
+    properties: metadata.properties,
+    snapshotId: main === undefined ? undefined : String(main),
+    branches: Object.fromEntries(heads.map(([name, reference]) => [name, String(reference['snapshot-id'])])),
+  }
+}
+
+/** The snapshots of a branch, newest first; none for a branch that does not exist. */
+export function historyOf(metadata: TableMetadata, branch: string): SnapshotDescription[] {
+  return [...ancestors(metadata, headOf(metadata, branch))].map(describeSnapshot)
+}
+
+export function findWriteOf(
+  metadata: TableMetadata,
+  branch: string,
+  writeKey: string,
+): SnapshotDescription | undefined {
+  const found = findWriteIn(metadata, branch, writeKey)
+  return found === undefined ? undefined : describeSnapshot(found)
+}
+
+function describeSnapshot(snapshot: Snapshot): SnapshotDescription {
+  const parent = snapshot['parent-snapshot-id']
+  return {
+    snapshotId: String(snapshot['snapshot-id']),
+    parentId: parent == null ? undefined : String(parent),
+    timestampMs: snapshot['timestamp-ms'],
+    operation: snapshot.summary.operation ?? 'append',
+    summary: snapshot.summary,
+  }
+}

@@ -1,0 +1,77 @@
+/** Workspaces for tests of the whole chain: the shipped catalog, and the files a test names. */
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type RunSummary, runOnce } from '../../src/cli/chain.ts'
+import { readSettings } from '../../src/cli/settings.ts'
+import { type OpenOptions, openWorkspace, type Workspace } from '../../src/cli/workspace.ts'
+import { scaffoldWorkspace } from '../../src/catalog/scaffold.ts'
+
+export interface TestWorkspace {
+  readonly dir: string
+  land(path: string, content: string | Uint8Array): Promise<void>
+  /** Opens, runs everything in landing once, closes. */
+  run(options?: OpenOptions): Promise<RunSummary>
+  with<T>(work: (workspace: Workspace) => Promise<T>, options?: OpenOptions): Promise<T>
+  query(sql: string): Promise<unknown[][]>
+  remove(): Promise<void>
+}
+
+/** @param files by path below landing */
+export async function testWorkspace(files: Readonly<Record<string, string | Uint8Array>> = {}): Promise<TestWorkspace> {
+  const dir = await mkdtemp(join(tmpdir(), 'aiworkflow-flow-'))
+  await scaffoldWorkspace(dir)
+  const workspace = openTestWorkspace(dir)
+  for (const [path, content] of Object.entries(files)) await workspace.land(path, content)
+  return workspace
+}
+
+/** A workspace that is there already. */
+export function openTestWorkspace(dir: string): TestWorkspace {
+  const withOpen = async <T>(work: (workspace: Workspace) => Promise<T>, options: OpenOptions = {}): Promise<T> => {
+    const workspace = await openWorkspace(await readSettings({ directory: dir }), options)
+    try {
+      return await work(workspace)
+    } finally {
+      await workspace.close()
+    }
+  }
+  return {
+    dir,
+    land: async (path, content) => {
+      const target = join(dir, 'landing', path)
+      await mkdir(dirname(target), { recursive: true })
+      await writeFile(target, content)
+    },
+    run: options => withOpen(workspace => runOnce(workspace), options),
+    with: withOpen,
+    query: sql => withOpen(async workspace => (await workspace.lakehouse.query(sql, { limit: 100_000 })).rows as unknown[][]),
+    remove: () => rm(dir, { recursive: true, force: true }),
+  }
+}
+
+/** Rows of the delivery in the source, by P1: both equations, per delivery. Returns what does not hold. */
+export function unbalanced(summary: RunSummary): string[] {
+  return summary.deliveries
+    .filter(({ state }) => state === 'published' || state === 'refused' || state === 'duplicate')
+    .flatMap(delivery => {
+      const { file, rowsRead, rowsLoaded, rowsInError, rowsPublished, rowsRejectedInCore, rowsSuperseded } = delivery
+      const bronze = rowsRead === rowsLoaded + rowsInError ? [] : [`${file}: ${rowsRead} read, ${rowsLoaded} loaded, ${rowsInError} in error`]
+      const published = delivery.state === 'published'
+      const core = !published || rowsLoaded === rowsPublished + rowsRejectedInCore + rowsSuperseded
+      return core ? bronze : [...bronze, `${file}: ${rowsLoaded} in bronze, ${rowsPublished} published, ${rowsRejectedInCore} rejected, ${rowsSuperseded} superseded`]
+    })
+}
+
+/** The published tables as they stand, without what differs from run to run: ids, times, paths. */
+export async function contents(workspace: Workspace): Promise<Record<string, string[]>> {
+  const volatile = /^(_run_id|_delivery_id|run_id|trace_id|delivery_id|ingested_at|_ingested_at|ingestion_date|_source_file)$/
+  const tables: Record<string, string[]> = {}
+  for (const { namespace, name } of await workspace.lakehouse.listTables()) {
+    const { columns, rows } = await workspace.lakehouse.query(`SELECT * FROM ${namespace}.${name}`, { limit: 100_000 })
+    const kept = columns.map(({ name: column }, at) => [column, at] as const).filter(([column]) => !volatile.test(column))
+    kept.sort(([a], [b]) => (a < b ? -1 : 1))
+    tables[`${namespace}.${name}`] = rows.map(row => JSON.stringify(kept.map(([column, at]) => [column, row[at]]))).sort()
+  }
+  return tables
+}

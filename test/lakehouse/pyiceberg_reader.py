@@ -1,0 +1,59 @@
+"""What PyIceberg makes of a warehouse. Usage: pyiceberg_reader.py WAREHOUSE ACTION [ARGUMENT...]; one JSON document on stdout."""
+
+import json
+import sys
+
+import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+
+
+def partition(row):
+    values = ", ".join(f"{key}={value}" for key, value in row["partition"].items())
+    return [values, row["record_count"], row["file_count"]]
+
+
+def describe(table):
+    """Everything a reader depends on, read by PyIceberg alone."""
+    scan = table.scan()
+    rows = scan.to_arrow()
+    return {
+        "rows": rows.num_rows,
+        "columns": [[field.field_id, field.name, str(field.field_type), field.required] for field in table.schema().fields],
+        "spec": [[field.source_id, field.name, str(field.transform)] for field in table.spec().fields],
+        "partitions": sorted(map(partition, table.inspect.partitions().to_pylist())) if table.spec().fields else [],
+        "refs": {name: ref.snapshot_ref_type.value for name, ref in table.metadata.refs.items()},
+        "snapshots": [
+            {"operation": item.summary.operation.value, **item.summary.additional_properties}
+            for item in table.metadata.snapshots
+        ],
+        "files": sorted(task.file.file_path for task in scan.plan_files()),
+        "data": sorted(([str(value) for value in row.values()] for row in rows.to_pylist())),
+    }
+
+
+def main(warehouse, action, *arguments):
+    catalog = SqlCatalog("aiworkflow", uri=f"sqlite:///{warehouse}/catalog.sqlite", warehouse=f"file://{warehouse}")
+    if action == "describe":
+        names = [name for namespace in catalog.list_namespaces() for name in catalog.list_tables(namespace)]
+        return {".".join(name): describe(catalog.load_table(name)) for name in names}
+    table = catalog.load_table(arguments[0])
+    if action == "count":
+        return [table.scan(row_filter=row_filter).to_arrow().num_rows for row_filter in arguments[1:]]
+    if action == "branch":
+        return table.scan(snapshot_id=table.metadata.refs[arguments[1]].snapshot_id).to_arrow().num_rows
+    if action == "append":
+        rows = json.loads(arguments[1])
+        schema = table.schema().as_arrow()
+        columns = [pa.array([row.get(field.name) for row in rows]).cast(field.type) for field in schema]
+        table.append(pa.Table.from_arrays(columns, schema=schema))
+    elif action == "delete":
+        table.delete(arguments[1])
+    elif action == "rename":
+        with table.update_schema() as update:
+            update.rename_column(arguments[1], arguments[2])
+    else:
+        raise SystemExit(f"unknown action {action}")
+    return {"snapshot": table.current_snapshot().summary.operation.value}
+
+
+print(json.dumps(main(*sys.argv[1:])))
