@@ -1,0 +1,278 @@
+/**
+ * recall → map → (review, one wait per question) → compile → stage; and, when a question is answered that nobody waited
+ * for: amend, which only writes the next mapping version. The intake sees that the feed is governed anew and starts the runs
+ * that make its core rows again.
+ */
+import { Annotation, END, interrupt, Send, START, StateGraph } from '@langchain/langgraph'
+import {
+  type ApprovalDecision,
+  ApprovalDecision as ApprovalDecisionSchema,
+  type ApprovalQuestion,
+} from '../../contracts/data/approval.ts'
+import { feedKey } from '../../contracts/data/common.ts'
+import type { FeedContract } from '../../contracts/data/feed-contract.ts'
+import type { TableRef } from '../../contracts/data/load-plan.ts'
+import type { MappedColumn, Mapping } from '../../contracts/data/mapping.ts'
+import type { AutonomyPolicy } from '../../contracts/data/policy.ts'
+import type { NormalizationRule, Rule } from '../../contracts/data/rule.ts'
+import type { Standard } from '../../contracts/data/standard.ts'
+import type { CoreCounts, EventData } from '../../contracts/events/events.ts'
+import { Failure } from '../../contracts/failures.ts'
+import type { VendorFacts } from '../../contracts/tools/metadata.ts'
+import { bronzeTable } from '../../src/compiler/tables.ts'
+import { quoteLiteral, tableText } from '../../src/lakehouse/identifiers.ts'
+import { agentChannels } from '../../src/runtime/agent-state.ts'
+import { type AgentTools, node } from '../../src/runtime/define-agent.ts'
+import { governance } from '../../src/runtime/governance.ts'
+import { digest } from '../../src/runtime/identity.ts'
+import { proposeMapping } from './propose.ts'
+import {
+  applyAnswer,
+  mappingQuestion,
+  mappingSubject,
+  requireAnswered,
+  subjectColumn,
+  withColumns,
+} from './questions.ts'
+
+interface Governing {
+  readonly standard: Standard
+  readonly normalization: NormalizationRule[]
+  readonly checks: Rule[]
+  readonly digest: string
+  readonly vendor: VendorFacts
+  readonly autonomy: AutonomyPolicy
+}
+
+interface Answered {
+  readonly question: ApprovalQuestion
+  readonly decision: ApprovalDecision
+}
+
+const ModelingState = Annotation.Root({
+  ...agentChannels,
+  contract: Annotation<FeedContract>(),
+  governing: Annotation<Governing>(),
+  mapping: Annotation<Mapping | null>(),
+  /** false: the mapping stands in the catalog already. */
+  proposed: Annotation<boolean>(),
+  questions: Annotation<ApprovalQuestion[]>({ reducer: (_left, right) => right, default: () => [] }),
+  answers: Annotation<Answered[]>({ reducer: (left, right) => [...left, ...right], default: () => [] }),
+  laterDeliveries: Annotation<string[]>(),
+  replacedDeliveries: Annotation<string[]>(),
+  staged: Annotation<{ table: TableRef; branch: string; snapshotId: string; counts: CoreCounts; writeKey: string }>(),
+})
+type State = typeof ModelingState.State
+const said = (state: State) => state.event.data as EventData<'bronze.loaded'>
+
+const recall = node<State>('recall', async (_state, { delivery, tools }) => {
+  // The newest contract, not the one the delivery was loaded under: a feed has one mapping, and its older rows are null where
+  // a column came later.
+  const { contract } = await tools.call('metadata.get_contract', { feed: delivery.feed })
+  if (contract === null)
+    throw new Failure('CONTRACT_MISSING', `${feedKey(delivery.feed)} has no contract in the catalog.`)
+  const { standard } = await tools.call('metadata.get_standard', {})
+  const rules = await tools.call('metadata.get_rules', { vendor: delivery.feed.vendor })
+  const { vendor } = await tools.call('metadata.get_vendor', { vendor: delivery.feed.vendor })
+  const { policies } = await tools.call('metadata.get_policies', {})
+  const { mapping } = await tools.call('metadata.get_mapping', { feed: delivery.feed })
+  return { contract, governing: { standard, ...rules, vendor, autonomy: policies.autonomy }, mapping }
+})
+
+/** A mapping that still fits feed and standard is used as it is; otherwise only what it leaves open is matched again. */
+const map = node<State>('map', async (state, { delivery, decide }) => {
+  const { contract, governing } = state
+  const proposal = proposeMapping({ contract, ...governing, previous: state.mapping, createdAt: delivery.receivedAt })
+  if (proposal.kind === 'known') {
+    const { mapping } = proposal
+    const answer = `v${mapping.version}`
+    return {
+      mapping,
+      proposed: false,
+      decisions: [
+        decide({
+          question: 'mapping',
+          answer,
+          step: 'memory',
+          confidence: 1,
+          evidence: ['contract and standard still fit it'],
+          by: 'modeling',
+        }),
+      ],
+    }
+  }
+  const { mapping, blocking, optional } = proposal
+  const ask = (column: MappedColumn) => mappingQuestion(column, contract, governing.standard)
+  const taken = mapping.columns.filter(column => column.status === 'accepted' && proposal.fresh.has(column.column))
+  return {
+    mapping,
+    proposed: true,
+    questions: blocking.map(ask),
+    asks: optional.map(ask),
+    decisions: taken.map(column =>
+      decide({
+        question: mappingSubject(column.column),
+        answer: column.sourceColumns.join(', '),
+        step: column.step,
+        confidence: column.confidence,
+        evidence: column.evidence.map(evidence => `${evidence.kind}: ${evidence.detail}`),
+        by: 'modeling',
+      }),
+    ),
+  }
+})
+
+/** Nothing but the wait: an interrupted node runs again from its start. One task per question, so each is answered alone. */
+const review = node<State & { question?: ApprovalQuestion }>('review', async (state, { decide }) => {
+  const question = state.question
+  if (question === undefined) throw new Error('review ran without a question')
+  const decision = ApprovalDecisionSchema.parse(interrupt(question))
+  const answer = decision.verdict === 'approved' ? (decision.answer ?? '') : 'rejected'
+  const evidence = decision.note === undefined ? [] : [decision.note]
+  return {
+    answers: [{ question, decision }],
+    decisions: [
+      decide({ question: question.subject, answer, step: 'person', confidence: 1, evidence, by: decision.by }),
+    ],
+  }
+})
+
+const compile = node<State>('compile', async (state, { run, delivery, tools }) => {
+  let mapping = must(state.mapping)
+  if (state.answers.length > 0) {
+    const columns = state.answers.map(({ question, decision }) => {
+      const column = must(mapping.columns.find(candidate => candidate.column === subjectColumn(question.subject)))
+      requireAnswered(column, decision, state.contract.owner)
+      return applyAnswer(column, decision)
+    })
+    mapping = { ...withColumns(mapping, columns, mapping.createdAt), version: mapping.version }
+  }
+  if (state.proposed) await tools.call('metadata.put_mapping', { mapping })
+  if (state.decisions.length > 0) await tools.call('metadata.record_decisions', { decisions: state.decisions })
+  const contract = await contractOf(mapping, state.contract, tools)
+  const table = tableText(bronzeTable(contract).table)
+  const { rows } = await tools.call('lakehouse.query', {
+    sql: `SELECT _delivery_id, max(_ingested_at) > CAST(${quoteLiteral(delivery.receivedAt)} AS TIMESTAMPTZ) AS later FROM ${table} WHERE _delivery_id <> ${quoteLiteral(delivery.id)} GROUP BY 1 ORDER BY 1`,
+    limit: 100_000,
+  })
+  const earlier = rows.filter(row => row[1] !== true).map(row => String(row[0]))
+  return {
+    mapping,
+    contract,
+    laterDeliveries: rows.filter(row => row[1] === true).map(row => String(row[0])),
+    // A rebuilt older delivery of a full feed must not remove anything: what it replaced went when it came.
+    replacedDeliveries: contract.deliveryMode === 'full' && run.cause.kind !== 'rebuilt' ? earlier : [],
+    progress: {
+      mappingVersion: mapping.version,
+      governance: governance({ rules: state.governing.digest, mappingVersion: mapping.version }),
+    },
+  }
+})
+
+const stage = node<State>('stage', async (state, { run, delivery, tools, emit }) => {
+  const { contract, governing, laterDeliveries, replacedDeliveries } = state
+  const mapping = must(state.mapping)
+  const round = said(state).stagedBefore
+  const { standard, normalization, checks, vendor } = governing
+  const writeKey = digest('core', run.id, delivery.id, standard.name, must(state.progress.governance), String(round))
+  const staged = await tools.call('lakehouse.stage_core', {
+    writeKey,
+    run: { id: run.id, traceId: run.traceId },
+    delivery,
+    contract,
+    mapping,
+    standard,
+    normalization,
+    checks,
+    vendor,
+    laterDeliveries,
+    replacedDeliveries,
+  })
+  const { table, branch, snapshotId, counts } = staged
+  const message = {
+    run,
+    delivery,
+    contract: said(state).contract,
+    mapping: { ...delivery.feed, version: mapping.version },
+    bronze: said(state).counts,
+    table,
+    branch,
+    snapshotId,
+    writeKey,
+    counts,
+    laterDeliveries,
+    stagedBefore: round,
+  }
+  return { progress: { core: counts }, emits: [await emit('core.staged', message, writeKey)] }
+})
+
+/** An answer that nobody waited for becomes the next mapping version. */
+const amend = node<State>('amend', async (state, { delivery, tools, decide }) => {
+  const { decision, approvalId, subject } = state.event.data as EventData<'approval.decided'>
+  const { mapping } = await tools.call('metadata.get_mapping', { feed: delivery.feed })
+  const column = mapping?.columns.find(candidate => candidate.column === subjectColumn(subject))
+  if (mapping === null || column === undefined) {
+    throw new Failure(
+      'APPROVAL_UNKNOWN',
+      `Approval ${approvalId} is about ${subject}, which the mapping does not have.`,
+    )
+  }
+  const answer = decision.verdict === 'approved' ? (decision.answer ?? '') : 'rejected'
+  const made = decide({
+    question: subject,
+    answer,
+    step: 'person',
+    confidence: 1,
+    evidence: decision.note === undefined ? [] : [decision.note],
+    by: decision.by,
+  })
+  if (column.status === 'open') {
+    await tools.call('metadata.put_mapping', {
+      mapping: withColumns(mapping, [applyAnswer(column, decision)], decision.at),
+    })
+  }
+  await tools.call('metadata.record_decisions', { decisions: [made] })
+  return { decisions: [made] }
+})
+
+export const modelingGraph = new StateGraph(ModelingState)
+  .addNode('recall', recall)
+  .addNode('map', map)
+  .addNode('review', review)
+  .addNode('compile', compile)
+  .addNode('stage', stage)
+  .addNode('amend', amend)
+  .addConditionalEdges(START, state => (state.event.topic === 'approval.decided' ? 'amend' : 'recall'), [
+    'amend',
+    'recall',
+  ])
+  .addEdge('recall', 'map')
+  .addConditionalEdges(
+    'map',
+    state =>
+      state.questions.length === 0
+        ? 'compile'
+        : state.questions.map(question => new Send('review', { event: state.event, question })),
+    ['review', 'compile'],
+  )
+  .addEdge('review', 'compile')
+  .addEdge('compile', 'stage')
+  .addEdge('stage', END)
+  .addEdge('amend', END)
+
+/** The contract a mapping was made for: it has every column the mapping reads. */
+async function contractOf(mapping: Mapping, latest: FeedContract, tools: AgentTools): Promise<FeedContract> {
+  if (mapping.contractVersion === latest.version) return latest
+  const { vendor, table, contractVersion: version } = mapping
+  const { contract } = await tools.call('metadata.get_contract', { feed: { vendor, table }, version })
+  if (contract !== null) return contract
+  throw new Failure(
+    'CONTRACT_MISSING',
+    `Contract v${version} of ${vendor}/${table}, which its mapping reads, is not in the catalog.`,
+  )
+}
+
+function must<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined) throw new Error('a value that an earlier node sets is missing')
+  return value
+}

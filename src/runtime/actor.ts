@@ -1,0 +1,182 @@
+/**
+ * The actor: one agent in one process. It takes a message, resumes the agent's graph where its thread stands, lets effects
+ * happen through the tool host, records what came of it, emits what was decided, and only then acknowledges.
+ *
+ * Owns: nothing in memory that matters. A thread's state is its checkpoints, a feed's order is the lane it comes in plus the
+ * messages parked behind a hold, and who may move a feed on is a lease in the state store.
+ *
+ * Invariants:
+ * 1. One process at a time works for an agent on a feed: the lease; everything written names it and is refused without it.
+ * 2. An event that was dealt with is in the inbox, in the transaction that ended its turn; a duplicate does nothing.
+ * 3. What a turn emits is in the outbox with the checkpoint that decided it; the outbox is flushed before the message is
+ *    acknowledged and whenever an agent starts, so an event may come twice and never not at all.
+ * 4. A turn that waits for a person holds no lease and no thread. Later events of the feed are parked behind it in order.
+ * 5. A terminal failure ends the run, not the feed: it is recorded, said as `run.failed`, and the next event goes on.
+ *
+ * How it fails: a transient failure is tried again here, with backoff, as policy says; a lost lease or a drain hands the message
+ * back untouched; everything else ends the run.
+ */
+import type { Bus, HandlerOutcome, OutgoingMessage, ReceivedMessage, Subscription } from '../../bus/bus.ts'
+import { chain, consumerGroup } from '../../contracts/chain.ts'
+import type { SpendingPolicy } from '../../contracts/data/policy.ts'
+import type { EventData } from '../../contracts/events/events.ts'
+import { asFailure, Failure } from '../../contracts/failures.ts'
+import { keys } from '../state/keys.ts'
+import type { LeaseReference } from '../state/store.ts'
+import { processSpan } from '../telemetry/shapes.ts'
+import { Backoff } from './backoff.ts'
+import { fromMessage, type IncomingEvent } from './outgoing.ts'
+import type { ActorStores } from './stores.ts'
+import { Turn, type TurnOptions } from './turn.ts'
+
+export interface ActorOptions extends Omit<TurnOptions, 'stores' | 'signal'> {
+  readonly bus: Bus
+  readonly stores: ActorStores
+  /** Names this process among those that hold leases. */
+  readonly owner: string
+  readonly spending: () => Promise<SpendingPolicy>
+  /** Feeds worked on at once. */
+  readonly concurrency: number
+  readonly leaseMs?: number
+}
+
+export interface Actor {
+  /** Stop taking; let running turns end at their next step; give everything back. */
+  drain(timeoutMs: number): Promise<void>
+  readonly ended: Promise<void>
+}
+
+const defaultLeaseMs = 30_000
+const busyRetryMs = 100
+
+export async function startActor(options: ActorOptions): Promise<Actor> {
+  const running = new RunningActor(options)
+  await running.recover()
+  const subscription = await options.bus.subscribe({
+    group: consumerGroup(options.agent.name),
+    topics: chain[options.agent.name].consumes,
+    handler: message => running.take(message),
+    concurrency: options.concurrency,
+  })
+  return { drain: timeoutMs => running.drain(subscription, timeoutMs), ended: subscription.ended }
+}
+
+class RunningActor {
+  readonly #options: ActorOptions
+  readonly #stores: ActorStores
+  readonly #name: ActorOptions['agent']['name']
+  readonly #stop = new AbortController()
+  readonly #turn: Turn
+
+  constructor(options: ActorOptions) {
+    this.#options = options
+    this.#stores = options.stores
+    this.#name = options.agent.name
+    this.#turn = new Turn({ ...options, signal: this.#stop.signal })
+  }
+
+  /** What a predecessor left: events not yet published, feeds it was about to release. */
+  async recover(): Promise<void> {
+    await this.#turn.flush()
+    for (const { feed, hold } of await this.#stores.parked.holds(this.#name)) {
+      if (hold.kind === 'draining')
+        await this.#withLease(feed, lease => this.#release(feed, lease)).catch(() => undefined)
+    }
+  }
+
+  async take(message: ReceivedMessage): Promise<HandlerOutcome> {
+    let event: IncomingEvent
+    try {
+      event = fromMessage(message)
+    } catch (error) {
+      await this.#turn.refuse(message, asFailure(error))
+      return { kind: 'done' }
+    }
+    if (event.topic === 'approval.decided' && (event.data as EventData<'approval.decided'>).agent !== this.#name)
+      return { kind: 'done' }
+    const outcome = await this.#withLease(event.key, lease => this.#inOrder(event, message, lease))
+    return outcome ?? { kind: 'retry', afterMs: busyRetryMs, reason: `another process works on ${event.key}` }
+  }
+
+  async drain(subscription: Subscription, timeoutMs: number): Promise<void> {
+    const draining = subscription.drain(timeoutMs)
+    this.#stop.abort(new Failure('DRAINING', `${this.#name} is stopping.`))
+    await draining
+    await this.#turn.close()
+  }
+
+  /** An event takes its place in the feed: done before, parked behind a wait, or next. */
+  async #inOrder(event: IncomingEvent, message: OutgoingMessage, lease: LeaseReference): Promise<HandlerOutcome> {
+    const feed = event.key
+    if ((await this.#stores.inbox.find(this.#name, event.id)) !== undefined) {
+      await this.#turn.flush()
+      return { kind: 'done' }
+    }
+    if (event.topic === 'approval.decided') {
+      await this.#work(event, lease)
+      const hold = await this.#stores.parked.holdOf(this.#name, feed)
+      // Another question of the same run may still be open; only the last answer lets the feed go on.
+      if (hold?.kind === 'approval' && !(await this.#turn.stillWaits(hold.runId))) await this.#release(feed, lease)
+      return { kind: 'done' }
+    }
+    const hold = await this.#stores.parked.holdOf(this.#name, feed)
+    if (hold?.kind === 'draining') await this.#release(feed, lease)
+    const place = await this.#stores.parked.park(this.#name, feed, event.id, message, { checks: [{ lease }] })
+    if (place.kind === 'open') await this.#work(event, lease)
+    return { kind: 'done' }
+  }
+
+  /** Works off what is parked behind a feed, in order, until it is open or waits again. */
+  async #release(feed: string, lease: LeaseReference): Promise<void> {
+    const along = { checks: [{ lease }] }
+    let released = await this.#stores.parked.release(this.#name, feed, undefined, along)
+    while (released.kind === 'next') {
+      const event = fromMessage(released.message)
+      if ((await this.#stores.inbox.find(this.#name, event.id)) === undefined) {
+        const waits = await this.#work(event, lease)
+        if (waits) return
+      }
+      released = await this.#stores.parked.release(this.#name, feed, released.number, along)
+    }
+  }
+
+  /** One event to its end, through transient failures. True when the run now waits for a person. */
+  async #work(event: IncomingEvent, lease: LeaseReference): Promise<boolean> {
+    const { telemetry } = this.#options
+    const shape = { system: 'aiworkflow', topic: event.topic, key: event.key, group: consumerGroup(this.#name) }
+    const parent = event.traceparent === undefined ? {} : { traceparent: event.traceparent }
+    const [name, span] = processSpan(shape)
+    return telemetry.withSpan(name, { ...span, parent, links: [parent], scope: { agent: this.#name } }, async () => {
+      const backoff = new Backoff((await this.#options.spending()).retry, this.#stop.signal)
+      while (true) {
+        try {
+          return await this.#turn.run(event, lease, backoff.attempt)
+        } catch (error) {
+          const failure = asFailure(error)
+          if (failure.kind === 'cancelled' || failure.code === 'LEASE_LOST') throw failure
+          if (failure.kind === 'transient' && (await backoff.again())) continue
+          await this.#turn.fail(event, failure, lease)
+          return false
+        }
+      }
+    })
+  }
+
+  /** Runs `work` under the feed's lease, renewed while it lasts; undefined when another process has it. */
+  async #withLease<T>(feed: string, work: (lease: LeaseReference) => Promise<T>): Promise<T | undefined> {
+    const { store } = this.#stores
+    const leaseMs = this.#options.leaseMs ?? defaultLeaseMs
+    const name = keys.threadLease(`${this.#name}/${feed}`)
+    const held = await store.acquireLease(name, this.#options.owner, leaseMs)
+    if (held === undefined) return undefined
+    const lease = { name, token: held.token }
+    // A renewal that fails is no news to act on here: every write names the lease and is refused once it is lost.
+    const renewal = setInterval(() => void store.renewLease(lease, leaseMs).catch(() => false), leaseMs / 3)
+    try {
+      return await work(lease)
+    } finally {
+      clearInterval(renewal)
+      await store.releaseLease(lease)
+    }
+  }
+}

@@ -1,0 +1,372 @@
+/**
+ * One turn of an agent: a thread from where it stands to its end, to a question for a person, or to a failure; and the
+ * transaction that says which. See actor.ts for the invariants this keeps.
+ */
+import type { RunnableConfig } from '@langchain/core/runnables'
+import { Command } from '@langchain/langgraph'
+import type { Bus, OutgoingMessage } from '../../bus/bus.ts'
+import { ApprovalQuestion } from '../../contracts/data/approval.ts'
+import { feedKey } from '../../contracts/data/common.ts'
+import type { Decision } from '../../contracts/data/decision.ts'
+import type { Delivery, Run } from '../../contracts/data/delivery.ts'
+import { type EventData, eventType, type Topic } from '../../contracts/events/events.ts'
+import { Failure } from '../../contracts/failures.ts'
+import { StateCheckpointer } from '../state/checkpointer.ts'
+import { outboxWrites } from '../state/outbox.ts'
+import type { LeaseReference, Write } from '../state/store.ts'
+import { traceHeaders } from '../telemetry/context.ts'
+import type { RunningSpan } from '../telemetry/running.ts'
+import { agentSpan, nodeSpan, sendSpan } from '../telemetry/shapes.ts'
+import type { Telemetry } from '../telemetry/tracer.ts'
+import type { Host } from '../tools/host.ts'
+import { DeadLetters } from './dead-letters.ts'
+import type { AgentDefinition, AgentGraph, StepRuntime } from './define-agent.ts'
+import { approvalId, eventId, threadId } from './identity.ts'
+import { type IncomingEvent, type OutgoingEvent, toMessage } from './outgoing.ts'
+import { type AgentPart, type Progress, RunRecords } from './run-records.ts'
+import type { ActorStores } from './stores.ts'
+
+export interface TurnOptions {
+  readonly agent: AgentDefinition
+  readonly bus: Bus
+  readonly stores: ActorStores
+  readonly host: Host
+  readonly telemetry: Telemetry
+  /** Who answers for a failure that names nobody. */
+  readonly defaultOwner: () => Promise<string>
+  readonly signal: AbortSignal
+  readonly onStep?: (step: { runId: string; agent: string; node: string }) => void
+}
+
+interface About {
+  readonly run: Run
+  readonly delivery: Delivery
+}
+
+/** What LangGraph says of a thread. */
+interface Standing {
+  readonly started: boolean
+  readonly finished: boolean
+  readonly interrupts: readonly { readonly id: string; readonly question: ApprovalQuestion }[]
+  readonly values: Record<string, unknown>
+}
+
+export class Turn {
+  readonly #options: TurnOptions
+  readonly #graph: AgentGraph
+  readonly #checkpointer: StateCheckpointer
+
+  constructor(options: TurnOptions) {
+    this.#options = options
+    const { agent, stores } = options
+    this.#checkpointer = new StateCheckpointer(stores.store, {
+      attach: (checkpoint, _config, newVersions) => {
+        if (!('emits' in newVersions)) return []
+        const emits = (checkpoint.channel_values['emits'] ?? []) as OutgoingEvent[]
+        return outboxWrites(
+          agent.name,
+          checkpoint.id,
+          emits.map(event => toMessage(event, event.traceparent)),
+        )
+      },
+      guard: config => config.configurable?.['lease'] as LeaseReference | undefined,
+    })
+    this.#graph = agent.build(this.#checkpointer)
+  }
+
+  /** Takes the event's thread as far as it goes. True: it waits for a person now. */
+  async run(event: IncomingEvent, lease: LeaseReference, attempt: number): Promise<boolean> {
+    const { agent, telemetry } = this.#options
+    const about = event.data as About
+    const thread = await this.#threadOf(event)
+    const scope = { runId: about.run.id, deliveryId: about.delivery.id, feed: event.key, agent: agent.name }
+    const [name, span] = agentSpan(agent.name, { threadId: thread, attempt })
+    return telemetry.withSpan(name, { ...span, scope }, async running => {
+      const runtime = await this.#runtime(about.run, lease)
+      const config = { configurable: { thread_id: thread, agent: runtime, lease }, durability: 'sync' as const }
+      let standing = await this.#standing(config)
+      const input = await this.#input(event, standing)
+      if (input !== undefined) {
+        try {
+          await this.#graph.invoke(input, config)
+        } catch (error) {
+          this.#options.signal.throwIfAborted()
+          throw error
+        }
+        standing = await this.#standing(config)
+      }
+      if (standing.interrupts.length > 0) {
+        await this.#wait(event, about, thread, standing, running, lease)
+        return true
+      }
+      await this.#finish(event, about, thread, standing, lease)
+      return false
+    })
+  }
+
+  /** Ends the run: recorded, said, and the event is dealt with. */
+  async fail(event: IncomingEvent, failure: Failure, lease: LeaseReference): Promise<void> {
+    const about = event.data as About
+    const { agent, stores } = this.#options
+    const report = await this.#report(failure)
+    const failed: EventData<'run.failed'> = {
+      feed: about.delivery.feed,
+      run: about.run,
+      delivery: about.delivery,
+      file: about.delivery.file,
+      agent: agent.name,
+      failure: report,
+      message: { topic: event.topic, id: event.id, data: event.data },
+    }
+    const at = this.#now()
+    const standing = await this.#standing({ configurable: { thread_id: await this.#threadOf(event) } }).catch(
+      () => undefined,
+    )
+    await this.#commit(lease, [
+      RunRecords.part(about.run.id, {
+        ...this.#part(standing?.values ?? {}),
+        state: { kind: 'failed', failure: report },
+      }),
+      DeadLetters.write(about.run.id, failed, at),
+      stores.inbox.write(agent.name, event.id, {
+        outcome: `failed ${failure.code}`,
+        runId: about.run.id,
+        atMs: Date.now(),
+      }),
+      ...this.#outbox(about, 'run.failed', failed, eventId(about.run.id, agent.name, 'run.failed', event.id)),
+    ])
+    await this.flush()
+  }
+
+  /** A message that no schema accepts: nobody can work on it, so it is kept and said. */
+  async refuse(message: OutgoingMessage, failure: Failure): Promise<void> {
+    const id =
+      message.headers['ce_id'] ??
+      eventId('', this.#options.agent.name, message.topic, Buffer.from(message.value).toString('base64'))
+    const [vendor = 'unknown', table = 'unknown'] = message.key.split('/')
+    const failed: EventData<'run.failed'> = {
+      feed: { vendor: safeName(vendor), table: safeName(table) },
+      agent: this.#options.agent.name,
+      failure: await this.#report(failure),
+      message: { topic: message.topic, id, data: Buffer.from(message.value).toString('utf8').slice(0, 10_000) },
+    }
+    await this.#options.stores.store.transact({
+      writes: [
+        DeadLetters.write(id, failed, this.#now()),
+        ...this.#outbox(undefined, 'run.failed', failed, `${id}-refused`),
+      ],
+    })
+    await this.flush()
+  }
+
+  /** Publishes what is committed and not yet sent. */
+  async flush(): Promise<void> {
+    const { stores, bus, agent } = this.#options
+    await stores.outbox.flush(agent.name, messages => bus.publish(messages))
+  }
+
+  /** Whether a run of this agent still waits for an answer. */
+  async stillWaits(runId: string): Promise<boolean> {
+    const open = await this.#options.stores.approvals.open()
+    return open.some(
+      ({ approval }) => approval.runId === runId && approval.agent === this.#options.agent.name && approval.blocking,
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.flush()
+  }
+
+  async #input(event: IncomingEvent, standing: Standing): Promise<unknown> {
+    if (event.topic === 'approval.decided') {
+      const { approvalId: id, decision } = event.data as EventData<'approval.decided'>
+      const asked = await this.#options.stores.approvals.find(id)
+      if (asked?.approval.blocking === true) {
+        const interruptId = asked.approval.interruptId
+        const waits = standing.interrupts.some(interrupt => interrupt.id === interruptId)
+        if (waits) return new Command({ resume: { [interruptId ?? '']: decision } })
+        // The answer was taken before a crash: what is left is to go on, or to end the turn.
+        return standing.finished || standing.interrupts.length > 0 ? undefined : null
+      }
+    }
+    if (!standing.started) return { event }
+    return standing.finished || standing.interrupts.length > 0 ? undefined : null
+  }
+
+  async #threadOf(event: IncomingEvent): Promise<string> {
+    const { agent, stores } = this.#options
+    const about = event.data as About
+    if (event.topic === 'approval.decided') {
+      const { approvalId: id } = event.data as EventData<'approval.decided'>
+      const asked = await stores.approvals.find(id)
+      if (asked === undefined) throw new Failure('APPROVAL_UNKNOWN', `There is no approval ${id}.`)
+      return asked.approval.blocking ? asked.threadId : `${threadId(about.run.id, agent.name)}/${id}`
+    }
+    const round =
+      event.topic === 'bronze.loaded'
+        ? (event.data as EventData<'bronze.loaded'>).stagedBefore
+        : (event.data as { stagedBefore?: number }).stagedBefore
+    return threadId(about.run.id, agent.name, round ?? 0)
+  }
+
+  async #standing(config: RunnableConfig): Promise<Standing> {
+    const state = await this.#graph.getState(config)
+    const interrupts = state.tasks.flatMap(task =>
+      task.interrupts.map(interrupt => ({ id: interrupt.id ?? '', question: ApprovalQuestion.parse(interrupt.value) })),
+    )
+    const started = 'event' in state.values
+    return { started, finished: started && state.next.length === 0, interrupts, values: state.values }
+  }
+
+  async #runtime(run: Run, lease: LeaseReference): Promise<StepRuntime> {
+    const { agent, host, telemetry, signal, onStep } = this.#options
+    const tools = host.forAgent({ agent: agent.name, runId: run.id, budget: run.budget, signal, guard: lease })
+    return {
+      agent: agent.name,
+      tools,
+      now: () => this.#now(),
+      step: (node, work) => {
+        signal.throwIfAborted()
+        onStep?.({ runId: run.id, agent: agent.name, node })
+        return telemetry.withSpan(...nodeSpan(node), work)
+      },
+      sending: (topic, id) =>
+        telemetry.withSpan(
+          ...sendSpan({
+            system: 'aiworkflow',
+            topic,
+            event: { id, source: `aiworkflow/${agent.name}`, type: eventType(topic) },
+          }),
+          span => span.traceparent,
+        ),
+    }
+  }
+
+  /** The run stands still: its questions are out, the feed is held, the event is dealt with. */
+  async #wait(
+    event: IncomingEvent,
+    about: About,
+    thread: string,
+    standing: Standing,
+    span: RunningSpan,
+    lease: LeaseReference,
+  ): Promise<void> {
+    const { agent, stores } = this.#options
+    const asked: string[] = []
+    for (const { id: interruptId, question } of standing.interrupts) {
+      const id = await this.#ask(about, thread, question, interruptId)
+      asked.push(id)
+      span.waits(id, question.text)
+    }
+    const writes = [
+      RunRecords.part(about.run.id, { ...this.#part(standing.values), state: { kind: 'waiting', approvals: asked } }),
+      stores.inbox.write(agent.name, event.id, { outcome: 'waiting', runId: about.run.id, atMs: Date.now() }),
+    ]
+    const hold = { kind: 'approval' as const, approvalId: asked[0] ?? '', runId: about.run.id, sinceMs: Date.now() }
+    await stores.parked.hold(agent.name, event.key, hold, { checks: [{ lease }], writes })
+    await this.flush()
+  }
+
+  async #finish(
+    event: IncomingEvent,
+    about: About,
+    thread: string,
+    standing: Standing,
+    lease: LeaseReference,
+  ): Promise<void> {
+    const { agent, stores } = this.#options
+    for (const question of (standing.values['asks'] ?? []) as ApprovalQuestion[])
+      await this.#ask(about, thread, question, undefined)
+    const amends = event.topic === 'approval.decided' && !(await this.#isBlocking(event))
+    await this.#commit(lease, [
+      // An answer that nobody waited for is no part of the run it was asked in.
+      ...(amends ? [] : [RunRecords.part(about.run.id, { ...this.#part(standing.values), state: { kind: 'done' } })]),
+      stores.inbox.write(agent.name, event.id, { outcome: 'done', runId: about.run.id, atMs: Date.now() }),
+    ])
+    await this.flush()
+    await this.#checkpointer.deleteThread(thread)
+  }
+
+  /** Puts a question before people, once however often the turn gets here. */
+  async #ask(
+    about: About,
+    thread: string,
+    question: ApprovalQuestion,
+    interruptId: string | undefined,
+  ): Promise<string> {
+    const { agent, stores } = this.#options
+    const id = approvalId(about.run.id, agent.name, question.subject)
+    const approval = {
+      id,
+      runId: about.run.id,
+      agent: agent.name,
+      feed: about.delivery.feed,
+      blocking: interruptId !== undefined,
+      ...(interruptId === undefined ? {} : { interruptId }),
+      question,
+      requestedAt: this.#now(),
+    }
+    const event = eventId(about.run.id, agent.name, 'approval.requested', id)
+    const along = this.#outbox(
+      about,
+      'approval.requested',
+      { ...about, run: about.run, delivery: about.delivery, approval },
+      event,
+    )
+    await stores.approvals.request(
+      { approval, about: { run: about.run, delivery: about.delivery }, threadId: thread },
+      along,
+    )
+    return id
+  }
+
+  #outbox<T extends Topic>(about: About | undefined, topic: T, data: EventData<T>, id: string): Write[] {
+    const { agent } = this.#options
+    const key = about === undefined ? 'unknown/unknown' : feedKey(about.delivery.feed)
+    const time = this.#now()
+    const event: OutgoingEvent = {
+      id,
+      topic,
+      key,
+      source: `aiworkflow/${agent.name}`,
+      time,
+      ...(about === undefined ? {} : { runId: about.run.id, deliveryId: about.delivery.id }),
+      ...traceHeaders(),
+      data: data as OutgoingEvent['data'],
+    }
+    return outboxWrites(agent.name, `${time} ${id}`, [toMessage(event, event.traceparent)])
+  }
+
+  #part(values: Record<string, unknown>): Omit<AgentPart, 'state'> {
+    const decisions: Record<string, number> = {}
+    for (const { step } of (values['decisions'] ?? []) as Decision[]) decisions[step] = (decisions[step] ?? 0) + 1
+    return {
+      agent: this.#options.agent.name,
+      progress: (values['progress'] ?? {}) as Progress,
+      decisions,
+      at: this.#now(),
+    }
+  }
+
+  async #report(failure: Failure) {
+    const { code, message, wayOut } = failure
+    return { code, message, wayOut, owner: failure.owner ?? (await this.#options.defaultOwner()) }
+  }
+
+  async #isBlocking(event: IncomingEvent): Promise<boolean> {
+    const asked = await this.#options.stores.approvals.find((event.data as EventData<'approval.decided'>).approvalId)
+    return asked?.approval.blocking === true
+  }
+
+  async #commit(lease: LeaseReference, writes: readonly Write[]): Promise<void> {
+    const result = await this.#options.stores.store.transact({ checks: [{ lease }], writes })
+    if (result.kind !== 'committed')
+      throw new Failure('LEASE_LOST', `${this.#options.agent.name} lost its lease before its turn ended.`)
+  }
+
+  #now(): string {
+    return new Date().toISOString()
+  }
+}
+
+const safeName = (text: string): string => (/^[a-z][a-z0-9_]{0,62}$/.test(text) ? text : 'unknown')
