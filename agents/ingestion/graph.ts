@@ -15,7 +15,7 @@ const IngestionState = Annotation.Root({
   contract: Annotation<FeedContract>(),
   engine: Annotation<EngineChoice>(),
   maxRecordBytes: Annotation<number>(),
-  plan: Annotation<LoadPlan>(),
+  loadPlan: Annotation<LoadPlan>(),
   loaded: Annotation<{ counts: BronzeCounts; snapshotId: string }>(),
 })
 type State = typeof IngestionState.State
@@ -39,7 +39,7 @@ const plan = node<State>('plan', async (state, { delivery, tools }) => {
 })
 
 const compile = node<State>('compile', async (state, { run, delivery }) => ({
-  plan: compileLoadPlan(
+  loadPlan: compileLoadPlan(
     state.contract,
     {
       deliveryId: delivery.id,
@@ -58,7 +58,7 @@ const compile = node<State>('compile', async (state, { run, delivery }) => ({
 const load = node<State>('load', async (state, { delivery, tools }) => {
   await tools.call('lakehouse.create_table', { contract: state.contract })
   const { counts, snapshotId } = await tools.call('lakehouse.run_load_plan', {
-    plan: state.plan,
+    plan: state.loadPlan,
     contract: state.contract,
     delivery,
     maxRecordBytes: state.maxRecordBytes,
@@ -76,7 +76,7 @@ const account = node<State>('account', async (state, { run, delivery, emit }) =>
     )
   }
   const { contract } = said(state)
-  const { table } = state.plan
+  const { table } = state.loadPlan
   return {
     progress: { bronze: counts },
     emits: [await emit('bronze.loaded', { run, delivery, contract, table, snapshotId, counts, stagedBefore: 0 })],

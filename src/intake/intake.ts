@@ -12,15 +12,16 @@
  *    again on the next look if a crash came between.
  * 4. A feed's files are taken in the order their names say, so that the feed's order is the vendor's.
  *
- * How it fails: one file's trouble is that file's sighting; the others go on.
+ * How it fails: one file's trouble is that file's sighting, and a broken catalog is the sighting `catalog`; the others go on.
  */
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { Bus } from '../../bus/bus.ts'
 import { type Feed, feedKey } from '../../contracts/data/common.ts'
 import type { Delivery, Run, RunCause } from '../../contracts/data/delivery.ts'
-import { Failure } from '../../contracts/failures.ts'
+import { Failure, type FailureCode } from '../../contracts/failures.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import { peopleOutbox } from '../runtime/decide-approval.ts'
 import { deliveryId } from '../runtime/identity.ts'
 import { intakeOutbox, startRun } from '../runtime/start-run.ts'
 import type { ActorStores } from '../runtime/stores.ts'
@@ -28,6 +29,7 @@ import type { Telemetry } from '../telemetry/tracer.ts'
 import { Deliveries, type KnownDelivery } from './deliveries.ts'
 import { identify, inFeedOrder } from './identity.ts'
 import { ruledAnew } from './ruled-anew.ts'
+import { observe, type Standing } from './stability.ts'
 import { fileFailure, takeFile } from './take.ts'
 
 export type Sighting =
@@ -64,8 +66,8 @@ export class Intake {
   readonly #options: IntakeOptions
   readonly #deliveries: Deliveries
   readonly #clock: () => number
-  /** Size and time of change at the last look, and since when they stand. */
-  readonly #seen = new Map<string, { sizeBytes: number; modifiedAtMs: number; sinceMs: number }>()
+  /** How each file stood at the last look. */
+  readonly #standing = new Map<string, Standing>()
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -77,20 +79,24 @@ export class Intake {
   async look(): Promise<Sighting[]> {
     await this.#flush()
     const sightings: Sighting[] = []
-    const files = await this.#files(sightings)
-    for (const file of inFeedOrder(files)) {
-      sightings.push(
-        await this.#take(file).catch(error => ({
-          kind: 'failed' as const,
-          file: file.path,
-          failure: fileFailure(error, file.path),
-        })),
-      )
-    }
-    for (const known of await ruledAnew(this.#options, this.#deliveries)) {
-      const again = await this.#again(known.known, known.cause)
-      if (again) sightings.push(again)
-    }
+    await governed(sightings, async () => {
+      const files = await this.#files(sightings)
+      for (const file of inFeedOrder(files)) {
+        sightings.push(
+          await this.#take(file).catch(error => ({
+            kind: 'failed' as const,
+            file: file.path,
+            failure: fileFailure(error, file.path),
+          })),
+        )
+      }
+    })
+    await governed(sightings, async () => {
+      for (const known of await ruledAnew(this.#options, this.#deliveries)) {
+        const again = await this.#again(known.known, known.cause)
+        if (again) sightings.push(again)
+      }
+    })
     await this.#flush()
     return sightings
   }
@@ -120,9 +126,11 @@ export class Intake {
     return again.run
   }
 
+  /** What came from outside and is not yet said: deliveries, and answers whose command died before it could say them. */
   async #flush(): Promise<void> {
     const { stores, bus } = this.#options
-    await stores.outbox.flush(intakeOutbox, messages => bus.publish(messages))
+    for (const outbox of [intakeOutbox, peopleOutbox])
+      await stores.outbox.flush(outbox, messages => bus.publish(messages))
   }
 
   /** Files below landing that belong to a feed; trouble goes to `sightings`. */
@@ -135,12 +143,9 @@ export class Intake {
       const failed = (error: unknown) =>
         sightings.push({ kind: 'failed', file: path, failure: fileFailure(error, path) })
       try {
-        const identity = identify(path, register)
+        const identity = identify(path.split(sep).join('/'), register)
         if (identity.kind === 'ignored') continue
-        if (identity.kind === 'problem') {
-          failed(identity.failure)
-          continue
-        }
+        if (identity.kind === 'problem') throw identity.failure
         const real = await realpath(join(landingDir, path))
         if (real !== root && !real.startsWith(root + sep)) {
           throw new Failure('PATH_OUTSIDE_ROOT', `${path} is a link that leads outside of landing.`)
@@ -163,19 +168,14 @@ export class Intake {
     })
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(folder, entry.name)
+      const refuse = (code: 'PATH_OUTSIDE_ROOT' | 'FILE_UNREADABLE', what: string) =>
+        sightings.push({ kind: 'failed', file: relative(landingDir, path), failure: new Failure(code, what) })
       if (entry.isDirectory()) paths.push(...(await this.#walk(path, sightings)))
       else if (entry.isFile() || (entry.isSymbolicLink() && !(await leadsToFolder(path))))
         paths.push(relative(landingDir, path))
-      else if (entry.isSymbolicLink()) {
-        sightings.push({
-          kind: 'failed',
-          file: relative(landingDir, path),
-          failure: new Failure(
-            'PATH_OUTSIDE_ROOT',
-            `${entry.name} is a link to a folder; links to folders are not followed.`,
-          ),
-        })
-      }
+      else if (entry.isSymbolicLink())
+        refuse('PATH_OUTSIDE_ROOT', `${entry.name} is a link to a folder; links to folders are not followed.`)
+      else refuse('FILE_UNREADABLE', `${entry.name} is no file but a pipe, socket or device.`)
     }
     return paths
   }
@@ -232,14 +232,33 @@ export class Intake {
   /** How long to wait until the file has stood still long enough; 0: it is whole. */
   async #unsettledMs(file: Found): Promise<number> {
     const { settleMs } = (await this.#options.catalog.policies()).discovery
-    const nowMs = this.#clock()
-    const before = this.#seen.get(file.path)
-    const same = before?.sizeBytes === file.sizeBytes && before.modifiedAtMs === file.modifiedAtMs
-    const sinceMs = same ? before.sinceMs : nowMs
-    this.#seen.set(file.path, { sizeBytes: file.sizeBytes, modifiedAtMs: file.modifiedAtMs, sinceMs })
-    // A file untouched for longer than that needs no second look; a time in the future says nothing.
-    if (file.modifiedAtMs <= nowMs && nowMs - file.modifiedAtMs >= settleMs) return 0
-    return Math.max(0, settleMs - (nowMs - sinceMs))
+    const observedMs = this.#clock()
+    const { sizeBytes, modifiedAtMs: modifiedMs } = file
+    const { stability, standing } = observe(
+      this.#standing.get(file.path),
+      { sizeBytes, modifiedMs, observedMs },
+      settleMs,
+    )
+    if (standing === undefined) this.#standing.delete(file.path)
+    else this.#standing.set(file.path, standing)
+    return stability.kind === 'settling' ? Math.max(1, stability.lookAgainMs - observedMs) : 0
+  }
+}
+
+const catalogFaults: ReadonlySet<FailureCode> = new Set([
+  'DOCUMENT_INVALID',
+  'RULE_INVALID',
+  'CATALOG_MISSING',
+  'STANDARD_MISSING',
+])
+
+/** A broken document of the catalog is trouble to tell, not the end of looking: what lies in landing stays there until it is mended. */
+async function governed(sightings: Sighting[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof Failure && catalogFaults.has(error.code))) throw error
+    sightings.push({ kind: 'failed', file: 'catalog', failure: error })
   }
 }
 

@@ -38,7 +38,9 @@ export async function ruledAnew(
         mappingVersion: (await catalog.mapping(feed))?.version ?? 0,
       })
     current.set(key, now)
-    if (now !== was)
+    // A run that was started for these very documents and came out under others is no reason for one more: it would come out so again.
+    const triedFor = latest?.cause.kind === 'rebuilt' ? latest.cause.governance : undefined
+    if (now !== was && now !== triedFor)
       found.push({ known, cause: { kind: 'rebuilt', contractVersion, governance: now, attempt: known.runs.length } })
   }
   return found

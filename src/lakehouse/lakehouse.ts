@@ -51,7 +51,7 @@ import {
 export { type Json, renderValue } from './engine/render.ts'
 export type { Partitioning } from './iceberg/partition.ts'
 export type { Column } from './iceberg/schema.ts'
-export { mainBranch, writeKeyProperty } from './iceberg/snapshots.ts'
+export { mainBranch, replacesWithinProperty, writeKeyProperty } from './iceberg/snapshots.ts'
 export { quoteIdentifier, quoteLiteral, type TableName, tableText } from './identifiers.ts'
 export type { QueryOptions, QueryResult } from './query.ts'
 export type { SnapshotDescription, TableDefinition, TableDescription } from './tables.ts'

@@ -3,18 +3,20 @@
  *
  * If `main` is where the branch began, it moves to the branch's head. If it has moved, the staged manifests are applied
  * again on the new head: the rows are the same, and position deletes stay right as long as every file they speak of is
- * still there. If one is gone (a compaction, say), what has to be deleted is no longer known, and it is for the caller
- * to stage again. That two branches never replace each other's keys is the callers' promise.
+ * still there. If one is gone (a compaction, say), or if `main` took rows that this branch would have had to replace
+ * (`replaces-within` of both is the same), what has to be deleted is no longer known, and it is for the caller to stage again.
  */
 import type { Change, TableState } from './commit.ts'
 import { decodeManifest } from './iceberg/manifest.ts'
 import type { ManifestListEntry } from './iceberg/manifest-list.ts'
 import type { Snapshot, TableMetadata } from './iceberg/metadata.ts'
 import {
+  ancestors,
   findWriteIn,
   headOf,
   mainBranch,
   nextTimestamp,
+  replacesWithinProperty,
   withBranch,
   withoutBranch,
   withSnapshot,
@@ -62,6 +64,7 @@ async function published(shop: Workshop, { metadata }: TableState, write: Publis
 /** Whether what a branch head staged can be published on the `main` of this metadata, moved or not. */
 export async function stagedStillApplies(shop: Workshop, metadata: TableMetadata, head: Snapshot): Promise<boolean> {
   if (isFastForward(metadata, head)) return true
+  if (isOvertaken(metadata, head)) return false
   const deletes = (await stagedManifests(shop, head)).filter(manifest => manifest.content === 'position-deletes')
   if (deletes.length === 0) return true
   const live = await shop.reader.files(headOf(metadata, mainBranch))
@@ -78,6 +81,18 @@ export async function stagedStillApplies(shop: Workshop, metadata: TableMetadata
 
 function isFastForward(metadata: TableMetadata, head: Snapshot): boolean {
   return headOf(metadata, mainBranch)?.['snapshot-id'] === (head['parent-snapshot-id'] ?? undefined)
+}
+
+/** Whether `main` took a write since the branch began that replaces rows within the same; a base nobody knows any more counts as one. */
+function isOvertaken(metadata: TableMetadata, head: Snapshot): boolean {
+  const within = head.summary[replacesWithinProperty]
+  if (within === undefined) return false
+  const base = head['parent-snapshot-id'] ?? undefined
+  for (const snapshot of ancestors(metadata, headOf(metadata, mainBranch))) {
+    if (snapshot['snapshot-id'] === base) return false
+    if (snapshot.summary[replacesWithinProperty] === within) return true
+  }
+  return base !== undefined
 }
 
 /** The manifests that the staged snapshot itself added. */

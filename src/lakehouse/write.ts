@@ -74,7 +74,7 @@ export interface Publish {
 }
 
 export interface PublishResult {
-  /** `stage-again`: `main` lost a file that staged deletes refer to; the branch is as it was. */
+  /** `stage-again`: `main` lost a file that staged deletes refer to, or took rows they should refer to; the branch is as it was. */
   readonly outcome: 'published' | 'already' | 'stage-again'
   /** The snapshot of `main` that holds the write; for `stage-again` the staged one. */
   readonly snapshotId: string

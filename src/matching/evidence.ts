@@ -3,7 +3,7 @@ import type { FeedColumn } from '../../contracts/data/feed-contract.ts'
 import type { Evidence } from '../../contracts/data/mapping.ts'
 import type { StandardColumn } from '../../contracts/data/standard.ts'
 import type { NameInContext } from './context.ts'
-import { likeness, tokensOf } from './names.ts'
+import { likeness, squeezed, tokensOf } from './names.ts'
 
 export type Weights = Readonly<Record<string, number>>
 
@@ -34,7 +34,10 @@ export interface Source {
 }
 
 /** Names less alike than this are no evidence at all: half of all words share a letter or two. */
-const leastLikeness = 0.55
+const leastLikeness = 0.6
+
+/** What a likeness is worth: little at the threshold, all of it for the same name. Two names half alike are mostly two things. */
+const worth = (alike: number): number => (alike <= leastLikeness ? 0 : ((alike - leastLikeness) / (1 - leastLikeness)) ** 2)
 
 export function evidenceFor(source: Source, target: Target, weights: Weights): Evidence[] {
   const found: Evidence[] = []
@@ -52,29 +55,26 @@ type Add = (kind: string, share: number, detail: string) => void
 
 function lexical({ column, name }: Source, target: Target, add: Add): void {
   const shown = column.sourceName
-  // A name without its level word is a weaker match than the name as it stands.
-  const alike = (tokens: readonly string[]) =>
-    Math.max(likeness(name.tokens, tokens), name.bare === name.tokens ? 0 : 0.9 * likeness(name.bare, tokens))
+  const alike = (tokens: readonly string[]) => nameLikeness(name, tokens)
+  const best = (names: Target['synonyms']) =>
+    names.map(({ text, tokens }) => [text, alike(tokens)] as const).reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const)
   const own = alike(target.name)
-  const best = target.synonyms
-    .map(({ text, tokens }) => [text, alike(tokens)] as const)
-    .reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const)
-  const against = target.antonyms
-    .map(({ text, tokens }) => [text, alike(tokens)] as const)
-    .reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const)
-  if (own >= best[1] && own >= leastLikeness)
-    add('name', own, own === 1 ? `${shown} is its name` : `${shown} is like its name`)
-  else if (best[1] >= leastLikeness)
-    add(
-      'synonym',
-      best[1],
-      best[1] === 1 ? `${shown} is its synonym ${best[0]}` : `${shown} is like its synonym ${best[0]}`,
-    )
-  // What is named after something else is not this, unless it is more like this.
-  if (against[1] >= 0.9 && against[1] >= Math.max(own, best[1]))
-    add('antonym', against[1], `${shown} is ${against[0]}, which means something else`)
-  if (name.level !== undefined && Math.max(own, best[1]) >= leastLikeness)
-    add('context', name.level, `the level of ${shown} changes from row to row`)
+  const synonym = best(target.synonyms)
+  const antonym = best(target.antonyms)
+  const most = Math.max(own, synonym[1])
+  if (own >= synonym[1]) add('name', worth(own), own === 1 ? `${shown} is its name` : `${shown} is like its name`)
+  else add('synonym', worth(synonym[1]), `${shown} is ${synonym[1] === 1 ? '' : 'like '}its synonym ${synonym[0]}`)
+  // What is named after something else is not this, unless it is as much like this.
+  if (antonym[1] > most) add('antonym', worth(antonym[1]), `${shown} is ${antonym[1] === 1 ? '' : 'like '}${antonym[0]}, which means something else`)
+  if (name.level !== undefined && worth(most) > 0) add('context', name.level, `the level of ${shown} changes from row to row`)
+}
+
+/** As it stands, or without its level word, which then must not be what the two have in common. */
+function nameLikeness(name: NameInContext, tokens: readonly string[]): number {
+  if (name.level === undefined) return likeness(name.tokens, tokens)
+  const [level] = name.tokens
+  const bare = likeness(name.bare, tokens.length > 1 ? tokens.filter(token => token !== level) : tokens)
+  return squeezed(name.tokens) === squeezed(tokens) ? 1 : 0.97 * bare
 }
 
 const families: Readonly<Record<string, string>> = {

@@ -10,24 +10,27 @@
  * 2. An event that was dealt with is in the inbox, in the transaction that ended its turn; a duplicate does nothing.
  * 3. What a turn emits is in the outbox with the checkpoint that decided it; the outbox is flushed before the message is
  *    acknowledged and whenever an agent starts, so an event may come twice and never not at all.
- * 4. A turn that waits for a person holds no lease and no thread. Later events of the feed are parked behind it in order.
+ * 4. A turn that waits for a person holds no lease and no thread. Later events of the feed are parked behind it in order; the
+ *    transaction that ends the waiting run leaves the feed draining, and whoever next finds it so works the parked events off.
  * 5. A terminal failure ends the run, not the feed: it is recorded, said as `run.failed`, and the next event goes on.
  *
- * How it fails: a transient failure is tried again here, with backoff, as policy says; a lost lease or a drain hands the message
- * back untouched; everything else ends the run.
+ * How it fails: a transient failure of the work is tried again here, with backoff, as policy says, and ends the run after that. One
+ * that befalls the bookkeeping around the work, a lost lease and a drain hand the message back: it comes again, however often.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus, HandlerOutcome, OutgoingMessage, ReceivedMessage, Subscription } from '../../bus/bus.ts'
 import { chain, consumerGroup } from '../../contracts/chain.ts'
 import type { SpendingPolicy } from '../../contracts/data/policy.ts'
 import type { EventData } from '../../contracts/events/events.ts'
 import { asFailure, Failure } from '../../contracts/failures.ts'
+import type { InboxRecord } from '../state/inbox.ts'
 import { keys } from '../state/keys.ts'
 import type { LeaseReference } from '../state/store.ts'
 import { processSpan } from '../telemetry/shapes.ts'
 import { Backoff } from './backoff.ts'
 import { fromMessage, type IncomingEvent } from './outgoing.ts'
 import type { ActorStores } from './stores.ts'
-import { Turn, type TurnOptions } from './turn.ts'
+import { Turn, type TurnOptions, Unrecorded } from './turn.ts'
 
 export interface ActorOptions extends Omit<TurnOptions, 'stores' | 'signal'> {
   readonly bus: Bus
@@ -48,6 +51,8 @@ export interface Actor {
 
 const defaultLeaseMs = 30_000
 const busyRetryMs = 100
+/** Tries of what nobody can hand back. */
+const patientTries = 50
 
 export async function startActor(options: ActorOptions): Promise<Actor> {
   const running = new RunningActor(options)
@@ -77,14 +82,25 @@ class RunningActor {
 
   /** What a predecessor left: events not yet published, feeds it was about to release. */
   async recover(): Promise<void> {
-    await this.#turn.flush()
-    for (const { feed, hold } of await this.#stores.parked.holds(this.#name)) {
-      if (hold.kind === 'draining')
-        await this.#withLease(feed, lease => this.#release(feed, lease)).catch(() => undefined)
+    await patiently(() => this.#turn.flush())
+    for (const { feed, hold } of await patiently(() => this.#stores.parked.holds(this.#name))) {
+      if (hold.kind !== 'draining') continue
+      // One feed's trouble is met again by its next event; the others start.
+      await patiently(() => this.#withLease(feed, lease => this.#goOn(feed, lease))).catch(() => undefined)
     }
   }
 
   async take(message: ReceivedMessage): Promise<HandlerOutcome> {
+    try {
+      return await this.#take(message)
+    } catch (error) {
+      const failure = asFailure(error)
+      if (failure.kind !== 'transient') throw error
+      return { kind: 'retry', afterMs: busyRetryMs, reason: `${failure.code}: ${failure.message}` }
+    }
+  }
+
+  async #take(message: ReceivedMessage): Promise<HandlerOutcome> {
     let event: IncomingEvent
     try {
       event = fromMessage(message)
@@ -108,34 +124,37 @@ class RunningActor {
   /** An event takes its place in the feed: done before, parked behind a wait, or next. */
   async #inOrder(event: IncomingEvent, message: OutgoingMessage, lease: LeaseReference): Promise<HandlerOutcome> {
     const feed = event.key
-    if ((await this.#stores.inbox.find(this.#name, event.id)) !== undefined) {
-      await this.#turn.flush()
-      return { kind: 'done' }
+    if (event.topic !== 'approval.decided' && (await this.#known(event)) === undefined) {
+      await this.#goOn(feed, lease)
+      const place = await this.#stores.parked.park(this.#name, feed, event.id, message, { checks: [{ lease }] })
+      if (place.kind === 'parked') return { kind: 'done' }
     }
-    if (event.topic === 'approval.decided') {
-      await this.#work(event, lease)
-      const hold = await this.#stores.parked.holdOf(this.#name, feed)
-      // Another question of the same run may still be open; only the last answer lets the feed go on.
-      if (hold?.kind === 'approval' && !(await this.#turn.stillWaits(hold.runId))) await this.#release(feed, lease)
-      return { kind: 'done' }
-    }
-    const hold = await this.#stores.parked.holdOf(this.#name, feed)
-    if (hold?.kind === 'draining') await this.#release(feed, lease)
-    const place = await this.#stores.parked.park(this.#name, feed, event.id, message, { checks: [{ lease }] })
-    if (place.kind === 'open') await this.#work(event, lease)
+    await this.#once(event, lease)
+    await this.#goOn(feed, lease)
+    await this.#turn.flush()
     return { kind: 'done' }
   }
 
-  /** Works off what is parked behind a feed, in order, until it is open or waits again. */
-  async #release(feed: string, lease: LeaseReference): Promise<void> {
+  #known(event: IncomingEvent): Promise<InboxRecord | undefined> {
+    return this.#stores.inbox.find(this.#name, event.id)
+  }
+
+  /** An event to the end of its turn; a duplicate only tidies up behind the first. True when the run now waits for a person. */
+  async #once(event: IncomingEvent, lease: LeaseReference): Promise<boolean> {
+    const known = await this.#known(event)
+    if (known?.outcome === 'waiting') return false
+    if (known === undefined && (await this.#work(event, lease))) return true
+    await this.#turn.forget(event)
+    return false
+  }
+
+  /** Works off what is parked behind a feed that waits no longer, in order, until it is open or waits again. */
+  async #goOn(feed: string, lease: LeaseReference): Promise<void> {
+    if ((await this.#stores.parked.holdOf(this.#name, feed))?.kind !== 'draining') return
     const along = { checks: [{ lease }] }
     let released = await this.#stores.parked.release(this.#name, feed, undefined, along)
     while (released.kind === 'next') {
-      const event = fromMessage(released.message)
-      if ((await this.#stores.inbox.find(this.#name, event.id)) === undefined) {
-        const waits = await this.#work(event, lease)
-        if (waits) return
-      }
+      if (await this.#once(fromMessage(released.message), lease)) return
       released = await this.#stores.parked.release(this.#name, feed, released.number, along)
     }
   }
@@ -147,19 +166,31 @@ class RunningActor {
     const parent = event.traceparent === undefined ? {} : { traceparent: event.traceparent }
     const [name, span] = processSpan(shape)
     return telemetry.withSpan(name, { ...span, parent, links: [parent], scope: { agent: this.#name } }, async () => {
-      const backoff = new Backoff((await this.#options.spending()).retry, this.#stop.signal)
+      let backoff: Backoff | undefined
       while (true) {
         try {
-          return await this.#turn.run(event, lease, backoff.attempt)
+          return await this.#turn.run(event, lease, backoff?.attempt ?? 1)
         } catch (error) {
           const failure = asFailure(error)
-          if (failure.kind === 'cancelled' || failure.code === 'LEASE_LOST') throw failure
-          if (failure.kind === 'transient' && (await backoff.again())) continue
+          const handBack = error instanceof Unrecorded || failure.kind === 'cancelled' || failure.code === 'LEASE_LOST'
+          if (handBack) throw failure
+          if (failure.kind === 'transient') {
+            backoff ??= await this.#backoff()
+            if (await backoff?.again()) continue
+          }
           await this.#turn.fail(event, failure, lease)
           return false
         }
       }
     })
+  }
+
+  /** Asked only when something is to be tried again; a policy that cannot be read grants no further try. */
+  #backoff(): Promise<Backoff | undefined> {
+    return this.#options.spending().then(
+      ({ retry }) => new Backoff(retry, this.#stop.signal),
+      () => undefined,
+    )
   }
 
   /** Runs `work` under the feed's lease, renewed while it lasts; undefined when another process has it. */
@@ -176,7 +207,20 @@ class RunningActor {
       return await work(lease)
     } finally {
       clearInterval(renewal)
-      await store.releaseLease(lease)
+      // What came of the work counts; a lease that cannot be given back runs out.
+      await patiently(() => store.releaseLease(lease)).catch(() => undefined)
+    }
+  }
+}
+
+/** For what nobody can hand back: tried again while it fails in passing. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (asFailure(error).kind !== 'transient' || tries >= patientTries) throw error
+      await delay(busyRetryMs)
     }
   }
 }

@@ -22,7 +22,6 @@ export interface AgentTools {
 export interface AgentGraph {
   invoke(input: unknown, config: RunnableConfig & { durability?: 'sync' }): Promise<Record<string, unknown>>
   getState(config: RunnableConfig): Promise<{
-    next: readonly string[]
     values: Record<string, unknown>
     tasks: readonly { interrupts: readonly { id?: string; value?: unknown }[] }[]
   }>

@@ -10,7 +10,7 @@ import { feedKey } from '../../contracts/data/common.ts'
 import type { Decision } from '../../contracts/data/decision.ts'
 import type { Delivery, Run } from '../../contracts/data/delivery.ts'
 import { type EventData, eventType, type Topic } from '../../contracts/events/events.ts'
-import { Failure } from '../../contracts/failures.ts'
+import { asFailure, Failure } from '../../contracts/failures.ts'
 import { StateCheckpointer } from '../state/checkpointer.ts'
 import { outboxWrites } from '../state/outbox.ts'
 import type { LeaseReference, Write } from '../state/store.ts'
@@ -49,6 +49,14 @@ interface Standing {
   readonly finished: boolean
   readonly interrupts: readonly { readonly id: string; readonly question: ApprovalQuestion }[]
   readonly values: Record<string, unknown>
+}
+
+/** The work is over and only its end could not be recorded yet: that is no failure of the run, and the event comes again. */
+export class Unrecorded extends Failure {
+  constructor(cause: unknown) {
+    const { code, message } = asFailure(cause)
+    super(code, message, { cause })
+  }
 }
 
 export class Turn {
@@ -95,19 +103,21 @@ export class Turn {
         }
         standing = await this.#standing(config)
       }
-      if (standing.interrupts.length > 0) {
-        await this.#wait(event, about, thread, standing, running, lease)
-        return true
-      }
-      await this.#finish(event, about, thread, standing, lease)
-      return false
+      const waits = standing.interrupts.length > 0
+      await (waits
+        ? this.#wait(event, about, thread, standing, running, lease)
+        : this.#finish(event, about, thread, standing, lease)
+      ).catch(error => {
+        throw asFailure(error).kind === 'transient' ? new Unrecorded(error) : error
+      })
+      return waits
     })
   }
 
   /** Ends the run: recorded, said, and the event is dealt with. */
   async fail(event: IncomingEvent, failure: Failure, lease: LeaseReference): Promise<void> {
     const about = event.data as About
-    const { agent, stores } = this.#options
+    const { agent } = this.#options
     const report = await this.#report(failure)
     const failed: EventData<'run.failed'> = {
       feed: about.delivery.feed,
@@ -122,20 +132,11 @@ export class Turn {
     const standing = await this.#standing({ configurable: { thread_id: await this.#threadOf(event) } }).catch(
       () => undefined,
     )
-    await this.#commit(lease, [
-      RunRecords.part(about.run.id, {
-        ...this.#part(standing?.values ?? {}),
-        state: { kind: 'failed', failure: report },
-      }),
+    const values = standing?.values ?? {}
+    await this.#end(event, values, { kind: 'failed', failure: report }, lease, [
       DeadLetters.write(about.run.id, failed, at),
-      stores.inbox.write(agent.name, event.id, {
-        outcome: `failed ${failure.code}`,
-        runId: about.run.id,
-        atMs: Date.now(),
-      }),
       ...this.#outbox(about, 'run.failed', failed, eventId(about.run.id, agent.name, 'run.failed', event.id)),
     ])
-    await this.flush()
   }
 
   /** A message that no schema accepts: nobody can work on it, so it is kept and said. */
@@ -165,12 +166,9 @@ export class Turn {
     await stores.outbox.flush(agent.name, messages => bus.publish(messages))
   }
 
-  /** Whether a run of this agent still waits for an answer. */
-  async stillWaits(runId: string): Promise<boolean> {
-    const open = await this.#options.stores.approvals.open()
-    return open.some(
-      ({ approval }) => approval.runId === runId && approval.agent === this.#options.agent.name && approval.blocking,
-    )
+  /** Removes what is left of a thread whose turn has ended. */
+  async forget(event: IncomingEvent): Promise<void> {
+    await this.#checkpointer.deleteThread(await this.#threadOf(event))
   }
 
   async close(): Promise<void> {
@@ -202,11 +200,8 @@ export class Turn {
       if (asked === undefined) throw new Failure('APPROVAL_UNKNOWN', `There is no approval ${id}.`)
       return asked.approval.blocking ? asked.threadId : `${threadId(about.run.id, agent.name)}/${id}`
     }
-    const round =
-      event.topic === 'bronze.loaded'
-        ? (event.data as EventData<'bronze.loaded'>).stagedBefore
-        : (event.data as { stagedBefore?: number }).stagedBefore
-    return threadId(about.run.id, agent.name, round ?? 0)
+    const { stagedBefore = 0 } = event.data as { stagedBefore?: number }
+    return threadId(about.run.id, agent.name, stagedBefore)
   }
 
   async #standing(config: RunnableConfig): Promise<Standing> {
@@ -215,7 +210,8 @@ export class Turn {
       task.interrupts.map(interrupt => ({ id: interrupt.id ?? '', question: ApprovalQuestion.parse(interrupt.value) })),
     )
     const started = 'event' in state.values
-    return { started, finished: started && state.next.length === 0, interrupts, values: state.values }
+    // Not `next`: it leaves out a task whose result is kept while the checkpoint that ends its step is not.
+    return { started, finished: started && state.tasks.length === 0, interrupts, values: state.values }
   }
 
   async #runtime(run: Run, lease: LeaseReference): Promise<StepRuntime> {
@@ -260,11 +256,10 @@ export class Turn {
     }
     const writes = [
       RunRecords.part(about.run.id, { ...this.#part(standing.values), state: { kind: 'waiting', approvals: asked } }),
-      stores.inbox.write(agent.name, event.id, { outcome: 'waiting', runId: about.run.id, atMs: Date.now() }),
+      ...this.#dealtWith(event, standing.values, 'waiting'),
     ]
     const hold = { kind: 'approval' as const, approvalId: asked[0] ?? '', runId: about.run.id, sinceMs: Date.now() }
     await stores.parked.hold(agent.name, event.key, hold, { checks: [{ lease }], writes })
-    await this.flush()
   }
 
   async #finish(
@@ -274,17 +269,48 @@ export class Turn {
     standing: Standing,
     lease: LeaseReference,
   ): Promise<void> {
-    const { agent, stores } = this.#options
     for (const question of (standing.values['asks'] ?? []) as ApprovalQuestion[])
       await this.#ask(about, thread, question, undefined)
+    await this.#end(event, standing.values, { kind: 'done' }, lease)
+  }
+
+  /** The transaction that ends a turn for good. It lets the feed go on where that waited for this run. */
+  async #end(
+    event: IncomingEvent,
+    values: Record<string, unknown>,
+    state: Exclude<AgentPart['state'], { kind: 'waiting' }>,
+    lease: LeaseReference,
+    more: readonly Write[] = [],
+  ): Promise<void> {
+    const { agent, stores } = this.#options
+    const { run } = event.data as About
+    // An answer that nobody waited for is no part of the run it was asked in.
     const amends = event.topic === 'approval.decided' && !(await this.#isBlocking(event))
-    await this.#commit(lease, [
-      // An answer that nobody waited for is no part of the run it was asked in.
-      ...(amends ? [] : [RunRecords.part(about.run.id, { ...this.#part(standing.values), state: { kind: 'done' } })]),
-      stores.inbox.write(agent.name, event.id, { outcome: 'done', runId: about.run.id, atMs: Date.now() }),
-    ])
-    await this.flush()
-    await this.#checkpointer.deleteThread(thread)
+    const outcome = state.kind === 'done' ? 'done' : `failed ${state.failure.code}`
+    const writes = [
+      ...(amends ? [] : [RunRecords.part(run.id, { ...this.#part(values), state })]),
+      ...this.#dealtWith(event, values, outcome),
+      ...more,
+    ]
+    const hold = await stores.parked.holdOf(agent.name, event.key)
+    const held = !amends && hold?.kind === 'approval' && hold.runId === run.id
+    if (!held) await this.#commit(lease, writes)
+    else {
+      const draining = { kind: 'draining' as const, sinceMs: Date.now() }
+      await stores.parked.hold(agent.name, event.key, draining, { checks: [{ lease }], writes })
+    }
+  }
+
+  /**
+   * The event of this turn and the one that began the thread. They differ when an answer resumes it; after a crash the answer
+   * may come before the first event comes again, which then must not begin anew.
+   */
+  #dealtWith(event: IncomingEvent, values: Record<string, unknown>, outcome: string): Write[] {
+    const { agent, stores } = this.#options
+    const { run } = event.data as About
+    const first = values['event'] as IncomingEvent | undefined
+    const record = { outcome, runId: run.id, atMs: Date.now() }
+    return [...new Set([event.id, first?.id ?? event.id])].map(id => stores.inbox.write(agent.name, id, record))
   }
 
   /** Puts a question before people, once however often the turn gets here. */
@@ -307,16 +333,9 @@ export class Turn {
       requestedAt: this.#now(),
     }
     const event = eventId(about.run.id, agent.name, 'approval.requested', id)
-    const along = this.#outbox(
-      about,
-      'approval.requested',
-      { ...about, run: about.run, delivery: about.delivery, approval },
-      event,
-    )
-    await stores.approvals.request(
-      { approval, about: { run: about.run, delivery: about.delivery }, threadId: thread },
-      along,
-    )
+    const { run, delivery } = about
+    const along = this.#outbox(about, 'approval.requested', { run, delivery, approval }, event)
+    await stores.approvals.request({ approval, about: { run, delivery }, threadId: thread }, along)
     return id
   }
 

@@ -70,10 +70,10 @@ describe('documents that do not fit each other', () => {
     ])
   })
 
-  test('a vendor in a region that no rule names; * asks for none', () => {
+  test('a vendor in a region that no rule names is a warning; * asks for none', () => {
     const of = (region: string) => ({ vendors: { ...vendors, vendors: { acme: { region } } } })
     expect(sentences(of('EV'))).toEqual([
-      'error vendor acme: region EV is unknown: did you mean EU?; * stands for a vendor without regional rules',
+      'warning vendor acme: region EV is unknown: did you mean EU?; * stands for a vendor without regional rules',
     ])
     expect(sentences(of('*'))).toEqual([])
   })
@@ -81,6 +81,13 @@ describe('documents that do not fit each other', () => {
   test('rules of a region that no vendor has are a warning', () => {
     const normalization = [...rules.normalization, { ...amount, id: 'amount-jp', region: 'JP' }]
     expect(sentences({ rules: { ...rules, normalization } })).toEqual(['warning region JP: no vendor has it'])
+  })
+
+  test('a kind of values that discovery does not know is a warning', () => {
+    const columns = standard.columns.map(column => ({ ...column, semantics: column.name === 'amount' ? ['mony'] : [] }))
+    expect(sentences({ standards: [{ ...standard, columns }] })).toEqual([
+      'warning standard thing: amount names a kind of values: mony is unknown: did you mean money?',
+    ])
   })
 
   test('thresholds that contradict each other', () => {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { FileCatalog } from '../../src/catalog/files.ts'
 import { catalogConformance, type OwnedDocuments } from '../conformance/catalog.ts'
 import { contract, failureCode, folderWith, mapping, rules, shippedCatalog, standard, vendors } from './documents.ts'
@@ -115,6 +115,25 @@ describe('files that people add and change', () => {
     await catalog.putMapping({ ...mapping, table: 'others' })
     expect(await failureCode(catalog.mapping(feed))).toBe('DOCUMENT_INVALID')
     expect((await catalog.mapping({ ...feed, table: 'others' }))?.version).toBe(1)
+  })
+
+  test('a contract is kept as an Open Data Contract, and a column at fault is found by its line', async () => {
+    const { root, catalog } = await catalogWith()
+    await catalog.putContract(contract)
+    const file = join(root, 'feeds/acme/things/contract.v1.odcs.yaml')
+    const text = await readFile(file, 'utf8')
+    expect(parse(text)).toMatchObject({ apiVersion: 'v3.1.0', kind: 'DataContract', version: '1' })
+    await writeFile(file, text.replace('physicalType: decimal(9,2)', 'physicalType: money'))
+    const line = text.split('\n').findIndex(row => row.includes('name: preis')) + 1
+    await expect(catalog.contract(feed)).rejects.toMatchObject({
+      code: 'DOCUMENT_INVALID',
+      owner: 'acme-buyers',
+      message: expect.stringMatching(
+        new RegExp(
+          `^catalog/feeds/acme/things/contract\\.v1\\.odcs\\.yaml:${line}:\\d+ schema\\[0\\]\\.properties\\[1\\]: `,
+        ),
+      ),
+    })
   })
 
   test('a version whose file says that it is another: DOCUMENT_INVALID', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Lakehouse, Stage } from '../../src/lakehouse/lakehouse.ts'
+import { type Lakehouse, replacesWithinProperty, type Stage } from '../../src/lakehouse/lakehouse.ts'
 import { expectFailure, itemRows, items, lakeWithItems, openedLake, stocks } from './harness.ts'
 
 const stageItems = (lake: Lakehouse, writeKey: string, rows: Record<string, number>, more: Partial<Stage> = {}) =>
@@ -117,6 +117,20 @@ describe('publish', () => {
     expect(await publishItems(lake, 'w1')).toEqual({ outcome: 'published', snapshotId: staged.snapshotId })
     expect(await publishItems(lake, 'w1')).toEqual({ outcome: 'already', snapshotId: staged.snapshotId })
     expect(await stocks(lake)).toEqual({ a: 1, b: 20 })
+  })
+
+  test('main took rows of the same scope meanwhile: stage again, and then the key is there once', async () => {
+    const { lake } = await lakeWithRows({ a: 1 })
+    const within = { summary: { [replacesWithinProperty]: 'acme' } }
+    await stageItems(lake, 'w1', { b: 2 }, within)
+    await stageItems(lake, 'w2', { b: 3 }, within)
+    await stageItems(lake, 'w3', { d: 4 }, { summary: { [replacesWithinProperty]: 'other' } })
+    expect(await publishItems(lake, 'w1')).toMatchObject({ outcome: 'published' })
+    expect(await publishItems(lake, 'w2')).toMatchObject({ outcome: 'stage-again' })
+    expect(await publishItems(lake, 'w3')).toMatchObject({ outcome: 'published' })
+    await stageItems(lake, 'w2', { b: 3 }, within)
+    expect(await publishItems(lake, 'w2')).toMatchObject({ outcome: 'published' })
+    expect(await stocks(lake)).toEqual({ a: 1, b: 3, d: 4 })
   })
 
   test('an empty table: the first publish makes main', async () => {

@@ -28,10 +28,36 @@ const dialect = fc.record({
 type Dialect = typeof dialect extends fc.Arbitrary<infer T> ? T : never
 
 const cell = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom('', 'a', '12.50', 'x y', 'ä€', '48"', '"', 'a,b', 'a;b', '\\', '\\"', ' lead', 'tail ', 'a\nb', 'a\r\nb', "it's", '""', '|', '\t', '😀') },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(
+      '',
+      'a',
+      '12.50',
+      'x y',
+      'ä€',
+      '48"',
+      '"',
+      'a,b',
+      'a;b',
+      '\\',
+      '\\"',
+      ' lead',
+      'tail ',
+      'a\nb',
+      'a\r\nb',
+      "it's",
+      '""',
+      '|',
+      '\t',
+      '😀',
+    ),
+  },
   { weight: 1, arbitrary: fc.string({ maxLength: 12, unit: 'grapheme' }) },
 )
-const table = fc.integer({ min: 2, max: 5 }).chain(width => fc.array(fc.array(cell, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 12 }))
+const table = fc
+  .integer({ min: 2, max: 5 })
+  .chain(width => fc.array(fc.array(cell, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 12 }))
 
 const lineEnds = { lf: '\n', crlf: '\r\n', cr: '\r' }
 
@@ -39,11 +65,15 @@ const lineEnds = { lf: '\n', crlf: '\r\n', cr: '\r' }
 function holdable(value: string, { quoting, delimiter }: Dialect): string {
   const text = value.replaceAll('\0', '')
   if (quoting !== 'none') return text
-  return text.replaceAll(/[\r\n]/g, ' ').replaceAll(delimiter, '').replaceAll(delimiter[0] as string, '')
+  return text
+    .replaceAll(/[\r\n]/g, ' ')
+    .replaceAll(delimiter, '')
+    .replaceAll(delimiter[0] as string, '')
 }
 
 function render(rows: readonly (readonly string[])[], d: Dialect): string {
-  const escaped = (value: string) => (d.quoting === 'doubled' ? value.replaceAll('"', '""') : value.replaceAll('\\', '\\\\').replaceAll('"', '\\"'))
+  const escaped = (value: string) =>
+    d.quoting === 'doubled' ? value.replaceAll('"', '""') : value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
   const field = (value: string) => {
     if (d.quoting === 'none') return value
     const plain = !d.always && /^[\w.äé€]*$/.test(value)
@@ -74,7 +104,8 @@ test('a table in any dialect is read back, by scan, by canonical file, and by Du
       const width = cells[0]?.length ?? 0
       const rows = cells.map(row => row.map(value => holdable(value, d)))
       // Without quotes a row of blanks alone is a blank line.
-      if (d.quoting === 'none' && rows.some(row => row.join(d.delimiter).trim() === '' && d.delimiter.trim() === '')) return
+      if (d.quoting === 'none' && rows.some(row => row.join(d.delimiter).trim() === '' && d.delimiter.trim() === ''))
+        return
       const names = Array.from({ length: width }, (_, i) => `c${i}`)
       const columns = columnsNamed(...names)
       const format = formatOf(d)
@@ -92,13 +123,20 @@ test('a table in any dialect is read back, by scan, by canonical file, and by Du
       const canonical = await select(`select * from ${duckdbReadCanonical(columns, target, shape)}`)
       expect(canonical.map(row => row.slice(0, width))).toEqual(wanted)
       expect(canonical.map(row => row.slice(width))).toEqual(
-        records.map(({ number, line, byteOffset, raw }) => [BigInt(number), BigInt(line), byteOffset === null ? null : BigInt(byteOffset), raw === '' ? null : raw, null, null]),
+        records.map(({ number, line, byteOffset, raw }) => [
+          BigInt(number),
+          BigInt(line),
+          byteOffset === null ? null : BigInt(byteOffset),
+          raw === '' ? null : raw,
+          null,
+          null,
+        ]),
       )
       if (!found.regular) return
       regularFiles++
       expect(await select(`select * from ${duckdbReadCsv(format, columns, file, found)}`)).toEqual(wanted)
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
   expect(regularFiles).toBeGreaterThan(20)
 })
@@ -117,10 +155,15 @@ test('whatever the bytes, every line is in a record, the preamble, or blank, and
       const ink = (s: string) => s.replaceAll(/[\s\uFEFF]/g, '')
       expect(records.map(({ raw }) => ink(raw)).join('')).toBe(ink(text))
       for (const { raw, byteOffset } of records) {
-        expect(Buffer.from(text).subarray(byteOffset ?? -1).toString().startsWith(raw)).toBe(true)
+        expect(
+          Buffer.from(text)
+            .subarray(byteOffset ?? -1)
+            .toString()
+            .startsWith(raw),
+        ).toBe(true)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 
@@ -129,7 +172,9 @@ test('malformed records keep their text, code and message in the canonical file'
   const target = join(folder, 'malformed.csv')
   const shape = await writeCanonical(fileOf(folder, 'x,1\n"y\nz,2\n'), { format: delimited(), columns }, target, limits)
   expect(shape).toMatchObject({ records: 3, malformed: 1, lineBreaks: false })
-  const rows = await select(`select a, b, ${Object.keys(recordColumns).join(', ')} from ${duckdbReadCanonical(columns, target, shape)}`)
+  const rows = await select(
+    `select a, b, ${Object.keys(recordColumns).join(', ')} from ${duckdbReadCanonical(columns, target, shape)}`,
+  )
   expect(rows).toEqual([
     ['x', '1', 1n, 1n, 0n, 'x,1', null, null],
     [null, null, 2n, 2n, 4n, '"y', 'UNTERMINATED_QUOTE', expect.stringContaining('not closed')],
@@ -138,7 +183,8 @@ test('malformed records keep their text, code and message in the canonical file'
 })
 
 test('what a simpler reader would misread is not regular, and the reason is named', async () => {
-  const reasons = async (text: string, over: Partial<DelimitedFormat> = {}) => (await scan(fileOf(folder, text), delimited(over), { ...limits, fields: 2 })).reasons
+  const reasons = async (text: string, over: Partial<DelimitedFormat> = {}) =>
+    (await scan(fileOf(folder, text), delimited(over), { ...limits, fields: 2 })).reasons
   expect(await reasons('a,1\nb,2\n')).toEqual([])
   expect(await reasons('a,"1\n2"\nb,2')).toEqual([])
   expect(await reasons('a,1\r\nb,2\n')).toEqual(['line ends are mixed'])

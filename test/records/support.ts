@@ -38,11 +38,17 @@ export function fileOf(folder: string, content: string | Uint8Array): string {
   return path
 }
 
-export async function all(file: string, format: FeedFormat, columns: readonly SourceColumn[], maxRecordBytes = limits.maxRecordBytes): Promise<SourceRecord[]> {
+export async function all(
+  file: string,
+  format: FeedFormat,
+  columns: readonly SourceColumn[],
+  maxRecordBytes = limits.maxRecordBytes,
+): Promise<SourceRecord[]> {
   const records: SourceRecord[] = []
   for await (const batch of readRecords(file, format, columns, { maxRecordBytes })) records.push(...batch)
   return records
 }
 
 /** Fields of the well-formed, codes of the malformed. */
-export const gist = (records: readonly SourceRecord[]) => records.map(record => (record.kind === 'fields' ? record.fields : record.code))
+export const gist = (records: readonly SourceRecord[]) =>
+  records.map(record => (record.kind === 'fields' ? record.fields : record.code))

@@ -4,7 +4,8 @@
  * A `Crash` is the death of the process whose `Life` the wrapped store and bus share: from then on every call of either
  * throws it, and a handler that saw it never settles. The simulator then abandons the twins and opens fresh ones.
  */
-import type { Bus, HandlerOutcome, ReceivedMessage } from '../../bus/bus.ts'
+import type { Bus, HandlerOutcome, OutgoingMessage, ReceivedMessage } from '../../bus/bus.ts'
+import { Failure } from '../../contracts/failures.ts'
 import type { StateStore } from '../../src/state/store.ts'
 import type { Random } from './random.ts'
 
@@ -32,11 +33,15 @@ export class Life {
 
   /** Dies here if `now`; throws if it is dead. */
   risk(where: string, now: boolean): void {
-    if (this.#crash === undefined && now) {
-      this.#crash = new Crash(where)
-      this.#onCrash(this.#crash)
-    }
+    if (now) this.end(where)
     if (this.#crash !== undefined) throw this.#crash
+  }
+
+  /** Dies of something outside. */
+  end(where: string): void {
+    if (this.#crash !== undefined) return
+    this.#crash = new Crash(where)
+    this.#onCrash(this.#crash)
   }
 }
 
@@ -45,6 +50,10 @@ export interface BusFaults {
   readonly loseAcknowledgement?: number
   /** A published message is on the log twice. */
   readonly duplicate?: number
+  /** A published message is on the log once more, behind others: as a process that was replaced sends it. */
+  readonly lateDuplicate?: number
+  /** Publishing fails in passing; the messages may be on the log all the same. */
+  readonly refuse?: number
   /** A handler starts late, so that messages of other keys overtake. */
   readonly delay?: number
   readonly maxDelayMs?: number
@@ -72,10 +81,19 @@ export function faultyBus(bus: Bus, random: Random, faults: BusFaults): Bus {
         throw error
       }
     }
+  const late: OutgoingMessage[] = []
+  const refuse = () => {
+    if (happens(faults.refuse)) throw new Failure('STATE_BUSY', 'The simulated bus is busy.')
+  }
   return {
     async publish(messages) {
       life.risk('before publishing', happens(faults.crash))
-      await bus.publish(messages.flatMap(message => (happens(faults.duplicate) ? [message, message] : [message])))
+      refuse()
+      const again = late.splice(0, random.integer(late.length + 1))
+      late.push(...messages.filter(() => happens(faults.lateDuplicate)))
+      const twice = messages.flatMap(message => (happens(faults.duplicate) ? [message, message] : [message]))
+      await bus.publish([...twice, ...again])
+      refuse()
       life.risk('after publishing', happens(faults.crash))
     },
     subscribe: options => bus.subscribe({ ...options, handler: lossy(options.handler) }),
@@ -91,6 +109,10 @@ export interface StoreFaults {
   readonly crash?: number
   /** Dies at exactly this await, counted from 1: two per call. */
   readonly crashAt?: number
+  /** A call fails in passing and has done nothing. */
+  readonly busy?: number
+  /** A lease is not renewed, though whoever holds it goes on. */
+  readonly loseLease?: number
   readonly life?: Life
 }
 
@@ -110,6 +132,7 @@ export function faultyStore(store: StateStore, random: Random, faults: StoreFaul
     <Arguments extends unknown[], Result>(name: string, call: (...args: Arguments) => Promise<Result>) =>
     async (...args: Arguments): Promise<Result> => {
       mayCrash(`before ${name}`)
+      if (random.chance(faults.busy ?? 0)) throw new Failure('STATE_BUSY', 'The simulated store is busy.')
       const result = await call(...args)
       mayCrash(`after ${name}`)
       return result
@@ -123,7 +146,9 @@ export function faultyStore(store: StateStore, random: Random, faults: StoreFaul
     scan: dangerous('scan', options => store.scan(options)),
     transact: dangerous('transact', transaction => store.transact(transaction)),
     acquireLease: dangerous('acquireLease', (name, owner, ttlMs) => store.acquireLease(name, owner, ttlMs)),
-    renewLease: dangerous('renewLease', (lease, ttlMs) => store.renewLease(lease, ttlMs)),
+    renewLease: dangerous('renewLease', async (lease, ttlMs) =>
+      random.chance(faults.loseLease ?? 0) ? true : store.renewLease(lease, ttlMs),
+    ),
     releaseLease: dangerous('releaseLease', lease => store.releaseLease(lease)),
     sweep: dangerous('sweep', limit => store.sweep(limit)),
     close: () => store.close(),

@@ -82,7 +82,7 @@ function memoryCatalog(): Catalog {
     mapping: mappings.get,
     mappings: mappings.list,
     putMapping: mappings.put,
-    digest: async () => 'd'.repeat(64),
+    digest: async vendor => `digest of ${vendor ?? 'all'}`,
   }
 }
 
@@ -133,7 +133,8 @@ describe('the catalog as tools', () => {
   })
 
   test('rules come with the digest of what governs core; what is missing is the failure of the catalog', async () => {
-    expect(await call('get_rules')).toEqual({ normalization: [], checks: [], digest: 'd'.repeat(64) })
+    expect(await call('get_rules')).toEqual({ normalization: [], checks: [], digest: 'digest of all' })
+    expect(await call('get_rules', { vendor: 'acme' })).toMatchObject({ digest: 'digest of acme' })
     await expect(call('get_standard')).rejects.toMatchObject({ code: 'STANDARD_MISSING' })
     await expect(call('get_policies')).rejects.toMatchObject({ code: 'TOOL_OUTPUT_INVALID' })
   })

@@ -10,6 +10,12 @@ export const mainBranch = 'main'
 /** The summary key that says which write a snapshot holds. Other engines find it in `snapshots` too. */
 export const writeKeyProperty = 'aiworkflow.write-key'
 
+/**
+ * The summary key that says within what a staged write replaces rows. Two writes that replace within the same are not free of
+ * each other: the later one has to see the rows of the earlier.
+ */
+export const replacesWithinProperty = 'aiworkflow.replaces-within'
+
 /** A positive 63-bit number nobody else will draw. */
 export function newSnapshotId(): bigint {
   return randomBytes(8).readBigUInt64BE() >> 1n || 1n

@@ -1,0 +1,48 @@
+/**
+ * `npm run bench`: every measure as a table; `--json` as one document; `--only NAME` a part (`load`, `load.csv`, …).
+ * Numbers from different machines do not compare; ratios do.
+ */
+import { parseArgs } from 'node:util'
+import { table } from '../src/cli/render/table.ts'
+import { wrap } from '../src/cli/render/text.ts'
+import { createTerminal } from '../src/cli/terminal.ts'
+import type { Measure } from './measure.ts'
+import { chainSmall } from './measures/chain-small.ts'
+import { loadCsv } from './measures/load-csv.ts'
+import { stepDurable } from './measures/step-durable.ts'
+
+const benchmarks = [loadCsv, stepDurable, chainSmall]
+
+const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const terminal = createTerminal({ json: values.json, environment: process.env })
+
+const chosen = benchmarks.filter(({ name }) => values.only === undefined || name.startsWith(values.only))
+if (chosen.length === 0) {
+  terminal.note(`There is no measure ${values.only}; there are ${benchmarks.map(({ name }) => name).join(', ')}.`)
+  process.exit(2)
+}
+
+const measures: Measure[] = []
+for (const { name, run } of chosen) {
+  terminal.note(`${name} …`)
+  measures.push(...(await run(line => terminal.note(`  ${line}`))))
+}
+
+terminal.answer({ measures }, () => {
+  const rows = measures.map(({ name, value, unit, ratio, against }) => [
+    name,
+    value.toLocaleString('en-US', { maximumSignificantDigits: 3 }),
+    unit,
+    ratio === null ? '' : ratio.toFixed(2),
+    against ?? '',
+  ])
+  const columns = [
+    { title: 'measure' },
+    { title: 'value', align: 'right' as const },
+    { title: 'unit' },
+    { title: 'ratio', align: 'right' as const },
+    { title: 'against' },
+  ]
+  const notes = measures.map(({ name, note }) => wrap(`${name}: ${note}`, 110).join('\n  '))
+  return [table(columns, rows, terminal), '', ...new Set(notes)].join('\n')
+})

@@ -1,0 +1,139 @@
+/** Runs the chain in this process: all four agents over the workspace's bus, fed by its intake. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { agents } from '../../agents/index.ts'
+import { untilIdle } from '../../bus/bus.ts'
+import { type AgentName, agentNames } from '../../contracts/chain.ts'
+import { Failure } from '../../contracts/failures.ts'
+import type { Sighting } from '../intake/intake.ts'
+import { type Actor, startActor } from '../runtime/actor.ts'
+import type { RunState } from '../runtime/run-records.ts'
+import { defaultOwner, type RunSummary, summarise } from './summary.ts'
+import type { Workspace } from './workspace.ts'
+
+export type { RunSummary } from './summary.ts'
+
+export type Progress =
+  | {
+      readonly kind: 'taken'
+      readonly feed: string
+      readonly file: string
+      readonly runId: string
+      readonly why: 'delivered' | 'rebuilt'
+    }
+  | { readonly kind: 'trouble'; readonly file: string; readonly failure: Failure }
+  | { readonly kind: 'step'; readonly runId: string; readonly agent: string; readonly node: string }
+
+export interface ChainOptions {
+  readonly onProgress?: (progress: Progress) => void
+  readonly signal?: AbortSignal
+}
+
+/** Feeds an agent works on at once in one process: DuckDB shares the cores among them. */
+const concurrency = 2
+const drainTimeoutMs = 60_000
+/** How often `up` looks at landing. */
+const lookEveryMs = 500
+/** Looks in a row that find nothing settled before a run gives up on a file that keeps changing. */
+const patience = 4
+
+/** Starts one agent of the workspace; it takes messages until drained. */
+export function startAgent(workspace: Workspace, name: AgentName, options: ChainOptions = {}): Promise<Actor> {
+  const { bus, stores, host, telemetry, catalog, owner } = workspace
+  return startActor({
+    agent: agents[name],
+    bus,
+    stores,
+    host,
+    telemetry,
+    owner,
+    concurrency,
+    spending: async () => (await catalog.policies()).spending,
+    defaultOwner: () => defaultOwner(catalog),
+    onStep: step => options.onProgress?.({ kind: 'step', ...step }),
+  })
+}
+
+/** Everything in landing, once. Ends when nothing moves any more: published, refused, failed or waiting for a person. */
+export async function runOnce(workspace: Workspace, options: ChainOptions = {}): Promise<RunSummary> {
+  const before = new Map<string, RunState>((await workspace.stores.runs.all()).map(view => [view.run.id, view.state]))
+  const actors = await Promise.all(agentNames.map(name => startAgent(workspace, name, options)))
+  const seen = new Map<string, Sighting>()
+  const idle = () => untilIdle(workspace.bus, options.signal === undefined ? {} : { signal: options.signal })
+  try {
+    // What an earlier process left comes first: an answer given since may govern deliveries anew, and the look has to see that.
+    await idle()
+    let unsettled = 0
+    while (!(options.signal?.aborted ?? false)) {
+      const sightings = await workspace.intake.look()
+      report(sightings, seen, options)
+      await idle()
+      const moved = sightings.some(({ kind }) => kind === 'delivered' || kind === 'rebuilt')
+      const changing = sightings.filter(sighting => sighting.kind === 'changing')
+      if (moved) continue
+      if (changing.length === 0 || unsettled >= patience) break
+      unsettled += 1
+      await delay(Math.max(10, Math.min(...changing.map(({ lookAgainMs }) => lookAgainMs))))
+    }
+  } finally {
+    await Promise.all(actors.map(actor => actor.drain(drainTimeoutMs)))
+  }
+  return summarise(workspace, [...seen.values()].map(stillChanging), before)
+}
+
+/** The same chain, until the signal: a file dropped into landing is taken up when it is whole. */
+export async function keepRunning(
+  workspace: Workspace,
+  options: ChainOptions & { readonly signal: AbortSignal },
+): Promise<void> {
+  const actors = await Promise.all(agentNames.map(name => startAgent(workspace, name, options)))
+  try {
+    await watchLanding(workspace, options)
+  } finally {
+    await Promise.all(actors.map(actor => actor.drain(drainTimeoutMs)))
+  }
+}
+
+/** The intake alone, until the signal. */
+export async function watchLanding(
+  workspace: Workspace,
+  options: ChainOptions & { readonly signal: AbortSignal },
+): Promise<void> {
+  const seen = new Map<string, Sighting>()
+  while (!options.signal.aborted) {
+    report(await workspace.intake.look(), seen, options)
+    await delay(lookEveryMs, undefined, { signal: options.signal }).catch(() => undefined)
+  }
+}
+
+/** Says what is new since the last look, and keeps the latest sighting of every file; a run of this call is not forgotten. */
+function report(sightings: readonly Sighting[], seen: Map<string, Sighting>, { onProgress }: ChainOptions): void {
+  for (const sighting of sightings) {
+    const before = seen.get(sighting.file)
+    if (sighting.kind === 'known' && (before?.kind === 'delivered' || before?.kind === 'rebuilt')) continue
+    seen.set(sighting.file, sighting)
+    if (sighting.kind === 'delivered' || sighting.kind === 'rebuilt') {
+      const { vendor, table } = sighting.delivery.feed
+      onProgress?.({
+        kind: 'taken',
+        feed: `${vendor}/${table}`,
+        file: sighting.file,
+        runId: sighting.run.id,
+        why: sighting.kind,
+      })
+    } else if (
+      sighting.kind === 'failed' &&
+      !(before?.kind === 'failed' && before.failure.message === sighting.failure.message)
+    ) {
+      onProgress?.({ kind: 'trouble', file: sighting.file, failure: sighting.failure })
+    }
+  }
+}
+
+function stillChanging(sighting: Sighting): Sighting {
+  if (sighting.kind !== 'changing') return sighting
+  const failure = new Failure(
+    'FILE_CHANGING',
+    `${sighting.file} kept changing while it was watched: it is still being written.`,
+  )
+  return { kind: 'failed', file: sighting.file, failure }
+}

@@ -1,0 +1,61 @@
+import { type AgentName, agentNames } from '../../../contracts/chain.ts'
+import { Failure } from '../../../contracts/failures.ts'
+import { nearest } from '../../catalog/nearest.ts'
+import { takeDirectory } from '../arguments.ts'
+import { startAgent, watchLanding } from '../chain.ts'
+import { defineCommand, exitCodes } from '../command.ts'
+import { stopSignal } from '../interrupt.ts'
+import { settingOptions, withWorkspace } from '../open.ts'
+import { log } from '../render/progress.ts'
+
+const drainTimeoutMs = 60_000
+
+export const agent = defineCommand({
+  synopsis: ['agent NAME [DIR]'],
+  about: `One agent as a process of its own, on the bus of the workspace: ${agentNames.join(', ')}. Any number of them share the work. SIGTERM ends it after its running steps.`,
+  options: settingOptions,
+  async run(call) {
+    const [name = '', directory = '.', ...more] = call.words
+    if (more.length > 0) throw new Failure('USAGE', `Expected NAME [DIR], found ${call.words.join(' ')}.`)
+    if (!isAgent(name)) {
+      const meant = nearest(name, agentNames)
+      throw new Failure(
+        'USAGE',
+        `There is no agent ${name || 'without a name'}; ${meant ? `did you mean ${meant}?` : `there are ${agentNames.join(', ')}.`}`,
+      )
+    }
+    return withWorkspace(call, directory, async workspace => {
+      const view = log(call.terminal)
+      const stop = stopped()
+      const actor = await startAgent(workspace, name, { onProgress: progress => view.show(progress) })
+      call.terminal.note(`${name} takes messages of ${workspace.dir}. Ctrl-C stops.`)
+      await Promise.race([stop, actor.ended])
+      await actor.drain(drainTimeoutMs)
+      return exitCodes.done
+    })
+  },
+})
+
+export const intake = defineCommand({
+  synopsis: ['intake [DIR]'],
+  about:
+    'The intake as a process of its own: what lies in landing/ becomes deliveries, and deliveries become runs. SIGTERM ends it.',
+  options: settingOptions,
+  async run(call) {
+    const { directory } = takeDirectory(call.words)
+    return withWorkspace(call, directory, async workspace => {
+      const view = log(call.terminal)
+      call.terminal.note(`Watching ${workspace.dir}/landing. Ctrl-C stops.`)
+      await watchLanding(workspace, { onProgress: progress => view.show(progress), signal: stopSignal(() => {}) })
+      return exitCodes.done
+    })
+  },
+})
+
+const isAgent = (name: string): name is AgentName => (agentNames as readonly string[]).includes(name)
+
+function stopped(): Promise<void> {
+  return new Promise(resolve => {
+    stopSignal(resolve)
+  })
+}

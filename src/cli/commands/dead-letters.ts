@@ -1,0 +1,62 @@
+import type { DeadLetter } from '../../runtime/dead-letters.ts'
+import { takeAction } from '../arguments.ts'
+import { defineCommand, exitCodes } from '../command.ts'
+import { settingOptions, withWorkspace } from '../open.ts'
+import { visible } from '../render/text.ts'
+import type { Colors } from '../terminal.ts'
+import { type TypedCommands, typedCommands } from '../typed.ts'
+import { again } from './runs.ts'
+
+export const deadLetters = defineCommand({
+  synopsis: ['dead-letters [DIR] [--json]', 'dead-letters [DIR] replay ID', 'dead-letters [DIR] discard ID'],
+  about:
+    'Runs that failed for good, and messages nobody could read. `replay` starts the delivery again once the cause is mended; `discard` puts the letter away.',
+  options: settingOptions,
+  async run(call) {
+    const { terminal, environment } = call
+    const action = takeAction(call.words, ['replay', 'discard'])
+    const command = typedCommands(environment, action.directory)
+    return withWorkspace(call, action.directory, async workspace => {
+      const { deadLetters: letters } = workspace.stores
+      if (action.kind === 'list') {
+        const all = await letters.all()
+        terminal.answer({ deadLetters: all.map(documentOf) }, () => text(all, command, terminal.colors))
+        return exitCodes.done
+      }
+      if (action.verb === 'replay') return again(call, workspace, action.id, command('run'))
+      await letters.discard(action.id)
+      terminal.answer({ discarded: action.id }, () => `${action.id} is put away.`)
+      return exitCodes.done
+    })
+  },
+})
+
+function documentOf({ id, at, state, failed: { agent, feed, file, failure, run, delivery } }: DeadLetter) {
+  return {
+    id,
+    at,
+    state,
+    agent,
+    feed: `${feed.vendor}/${feed.table}`,
+    file,
+    runId: run?.id,
+    deliveryId: delivery?.id,
+    ...failure,
+  }
+}
+
+function text(letters: readonly DeadLetter[], command: TypedCommands, colors: Colors): string {
+  const open = letters.filter(({ state }) => state === 'open')
+  const settled = letters.length - open.length
+  if (open.length === 0) return `No dead letters${settled > 0 ? ` that are open; ${settled} settled` : ''}.`
+  return open
+    .map(({ id, failed: { agent, feed, file, failure } }) =>
+      [
+        `${colors.red(failure.code)} ${visible(failure.message)}`,
+        `    ${feed.vendor}/${feed.table}${file === undefined ? '' : `, ${visible(file)}`}, at ${agent}, owner ${visible(failure.owner)}`,
+        `    ${visible(failure.wayOut)}`,
+        `    ${colors.cyan(command('dead-letters', 'replay', id))}`,
+      ].join('\n'),
+    )
+    .join('\n\n')
+}

@@ -1,0 +1,28 @@
+import { renderStack, stackDocument } from '../../telemetry/render.ts'
+import { stackOf } from '../../telemetry/stack.ts'
+import { takeDirectory } from '../arguments.ts'
+import { defineCommand, exitCodes } from '../command.ts'
+import { findRun } from '../find-run.ts'
+import { settingOptions, withWorkspace } from '../open.ts'
+
+export const trace = defineCommand({
+  synopsis: ['trace [DIR] RUN [--json]'],
+  about:
+    'The agent stack trace of one run: agents, steps, decisions with the step of the ladder that made them, tool calls with their arguments as a digest, retries, and where it failed, why, and whose it is. RUN is the id of a run, a delivery or a trace, or the name of a file: then its latest run.',
+  options: settingOptions,
+  async run(call) {
+    const { terminal, words } = call
+    const {
+      directory,
+      words: [name],
+    } = takeDirectory(words, 'RUN')
+    return withWorkspace(call, directory, async ({ stores, telemetry }) => {
+      const view = await findRun(stores.runs, name!)
+      const stack = stackOf(telemetry.journal.spansOfRun(view.run.id))
+      terminal.answer(stackDocument(stack), () =>
+        renderStack(stack, { colour: terminal.colors.isColorSupported }).trimEnd(),
+      )
+      return exitCodes.done
+    })
+  },
+})

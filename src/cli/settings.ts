@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { Failure } from '../../contracts/failures.ts'
+import { parseDocument } from '../catalog/document.ts'
+import { freeze, missingAsUndefined } from '../catalog/document-cache.ts'
+import { editDistance } from '../catalog/nearest.ts'
+
+/** Every setting as a person writes it in `aiworkflow.yaml`; none is needed. */
+const SettingsFile = z.strictObject({
+  bus: z.string().optional(),
+  state: z.string().optional(),
+  lakehouse: z.strictObject({ catalog: z.string().optional(), warehouse: z.string().optional() }).optional(),
+  engine: z.string().optional(),
+  metadata: z.string().optional(),
+  model: z.string().optional(),
+  telemetry: z.string().optional(),
+})
+
+/** What the program runs with: resolved once, frozen, paths absolute. Each part is an adapter's choice and what it needs. */
+export interface Settings {
+  /** The workspace, absolute. */
+  readonly directory: string
+  readonly bus: { readonly kind: 'local' } | { readonly kind: 'kafka'; readonly brokers: readonly string[] }
+  readonly state: { readonly kind: 'local' } | { readonly kind: 'redis'; readonly url: string }
+  readonly lakehouse: {
+    readonly catalog: { readonly kind: 'local' } | { readonly kind: 'rest'; readonly url: string }
+    readonly warehouse:
+      | { readonly kind: 'folder'; readonly path: string }
+      | { readonly kind: 'store'; readonly url: string }
+  }
+  readonly engine: 'auto' | 'duckdb' | 'spark'
+  readonly metadata:
+    | { readonly kind: 'files'; readonly path: string }
+    | { readonly kind: 'openmetadata'; readonly url: string }
+  readonly model:
+    | { readonly kind: 'none' }
+    | { readonly kind: 'provider'; readonly provider: string; readonly model: string }
+    | { readonly kind: 'endpoint'; readonly url: string }
+  readonly telemetry: 'local' | 'otlp'
+  /** Where each value came from, for people who wonder why. */
+  readonly sources: Readonly<Record<SettingName, SettingSource>>
+}
+
+export type SettingSource = 'option' | 'environment' | 'file' | 'default'
+
+const defaults = {
+  bus: 'local',
+  state: 'local',
+  'lakehouse.catalog': 'local',
+  'lakehouse.warehouse': './warehouse',
+  engine: 'auto',
+  metadata: './catalog',
+  model: 'none',
+  telemetry: 'local',
+} as const
+
+export type SettingName = keyof typeof defaults
+export const settingNames = Object.keys(defaults) as SettingName[]
+
+/** `lakehouse.warehouse` is AIWORKFLOW_LAKEHOUSE_WAREHOUSE in the environment. */
+export const environmentName = (name: SettingName): string => `AIWORKFLOW_${name.toUpperCase().replaceAll('.', '_')}`
+
+export interface SettingsInput {
+  readonly directory: string
+  /** From the command line; wins over all. */
+  readonly options?: Partial<Record<SettingName, string>>
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Option > environment (`AIWORKFLOW_*`) > `aiworkflow.yaml` > default.
+ * @throws Failure SETTING_INVALID naming the place, what is valid, and for an unknown key the nearest known one.
+ */
+export async function readSettings({ directory, options = {}, environment = {} }: SettingsInput): Promise<Settings> {
+  const root = resolve(directory)
+  const fileText = await missingAsUndefined(readFile(join(root, 'aiworkflow.yaml'), 'utf8'))
+  const file = flatten(fileText === undefined ? {} : parseSettings(fileText))
+  refuseMistyped(environment)
+
+  const sources = {} as Record<SettingName, SettingSource>
+  const read = <T>(name: SettingName, understand: (text: string) => T | undefined, valid: string): T => {
+    const given: [SettingSource, string | undefined][] = [
+      ['option', options[name]],
+      ['environment', environment[environmentName(name)] || undefined],
+      ['file', file[name]],
+      ['default', defaults[name]],
+    ]
+    const [source, text] = given.find((entry): entry is [SettingSource, string] => entry[1] !== undefined)!
+    sources[name] = source
+    const value = understand(text.trim())
+    if (value !== undefined) return value
+    throw new Failure('SETTING_INVALID', `${placeOf(name, source)} is "${text}"; expected ${valid}`)
+  }
+
+  return freeze({
+    directory: root,
+    bus: read('bus', busOf, 'local or kafka://host:port,…'),
+    state: read('state', stateOf, 'local or redis://host:port'),
+    lakehouse: {
+      catalog: read('lakehouse.catalog', restOf, 'local or the http(s) address of an Iceberg REST catalog'),
+      warehouse: read('lakehouse.warehouse', text => warehouseOf(root, text), 'a folder or s3://bucket/path'),
+    },
+    engine: read('engine', oneOf('auto', 'duckdb', 'spark'), 'auto, duckdb or spark'),
+    metadata: read('metadata', text => metadataOf(root, text), 'a folder or openmetadata:http(s)://…'),
+    model: read('model', modelOf, 'none, provider:model, or the http(s) base address of an OpenAI-compatible server'),
+    telemetry: read('telemetry', oneOf('local', 'otlp'), 'local or otlp'),
+    sources,
+  })
+}
+
+/** An empty file, or one of comments only, says nothing. */
+function parseSettings(text: string): z.output<typeof SettingsFile> {
+  return parseDocument(SettingsFile.nullable(), text, 'aiworkflow.yaml', 'SETTING_INVALID') ?? {}
+}
+
+function flatten({
+  lakehouse,
+  ...rest
+}: z.output<typeof SettingsFile>): Partial<Record<SettingName, string | undefined>> {
+  return { ...rest, 'lakehouse.catalog': lakehouse?.catalog, 'lakehouse.warehouse': lakehouse?.warehouse }
+}
+
+/** AIWORKFLOW_ names that are one or two slips from a setting; other programs' names are theirs. */
+function refuseMistyped(environment: Readonly<Record<string, string | undefined>>): void {
+  const known = settingNames.map(environmentName)
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('AIWORKFLOW_') || known.includes(name)) continue
+    const meant = known.find(candidate => editDistance(name, candidate) <= 2)
+    if (meant) throw new Failure('SETTING_INVALID', `The environment has ${name}; did you mean ${meant}?`)
+  }
+}
+
+function placeOf(name: SettingName, source: SettingSource): string {
+  if (source === 'environment') return `${environmentName(name)} in the environment`
+  return source === 'option' ? `The option ${name}` : `${name} in aiworkflow.yaml`
+}
+
+const oneOf =
+  <T extends string>(...values: T[]) =>
+  (text: string): T | undefined =>
+    values.find(value => value === text)
+
+function busOf(text: string): Settings['bus'] | undefined {
+  if (text === 'local') return { kind: 'local' }
+  if (!text.startsWith('kafka://')) return undefined
+  const brokers = text
+    .slice('kafka://'.length)
+    .split(',')
+    .map(broker => broker.trim())
+  return brokers.every(broker => /^[^\s:/]+:\d{1,5}$/.test(broker)) ? { kind: 'kafka', brokers } : undefined
+}
+
+function stateOf(text: string): Settings['state'] | undefined {
+  if (text === 'local') return { kind: 'local' }
+  return isUrl(text, 'redis:', 'rediss:') ? { kind: 'redis', url: text } : undefined
+}
+
+function restOf(text: string): Settings['lakehouse']['catalog'] | undefined {
+  if (text === 'local') return { kind: 'local' }
+  return isUrl(text, 'http:', 'https:') ? { kind: 'rest', url: text } : undefined
+}
+
+function warehouseOf(root: string, text: string): Settings['lakehouse']['warehouse'] | undefined {
+  if (isUrl(text, 's3:')) return { kind: 'store', url: text }
+  return isPath(text) ? { kind: 'folder', path: resolve(root, text) } : undefined
+}
+
+function metadataOf(root: string, text: string): Settings['metadata'] | undefined {
+  if (text.startsWith('openmetadata:')) {
+    const url = text.slice('openmetadata:'.length).trim()
+    return isUrl(url, 'http:', 'https:') ? { kind: 'openmetadata', url } : undefined
+  }
+  return isPath(text) ? { kind: 'files', path: resolve(root, text) } : undefined
+}
+
+function modelOf(text: string): Settings['model'] | undefined {
+  if (text === 'none') return { kind: 'none' }
+  if (isUrl(text, 'http:', 'https:')) return { kind: 'endpoint', url: text }
+  const [, provider, model] = /^([a-z][a-z0-9_-]*):([^\s/][^\s]*)$/.exec(text) ?? []
+  return provider && model ? { kind: 'provider', provider, model } : undefined
+}
+
+const isPath = (text: string): boolean => text !== '' && !text.includes('\0') && !/^[a-z][a-z0-9+.-]*:/i.test(text)
+
+function isUrl(text: string, ...schemes: string[]): boolean {
+  return URL.canParse(text) && schemes.includes(new URL(text).protocol) && new URL(text).host !== ''
+}

@@ -1,0 +1,41 @@
+/** Letters beyond ASCII of the languages that feeds come in, one set per language. */
+export const alphabets: readonly ReadonlySet<string>[] = [
+  'äöüß',
+  'àâæçéèêëîïôœùûüÿ',
+  'áéíñóúü',
+  'àèéìíòóùú',
+  'ãáâàçéêíõóôúü',
+  'ëïéèöüóêç',
+  'åäöéü',
+  'æøåéö',
+  'ąćęłńóśźż',
+  'áčďéěíňóřšťúůýž',
+  'áäčďéíĺľňóôŕšťúýž',
+  'áéíóöőúüű',
+  'ăâîşţșț',
+  'čćđšž',
+  'çğıöşüâî',
+  'āčēģīķļņšūž',
+  'ąčęėįšųūž',
+  'äöõüšž',
+  'абвгдеёжзийклмнопрстуфхцчшщъыьэюя',
+  'абвгґдеєжзиіїйклмнопрстуфхцчшщьюя',
+  'αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋ',
+].map(letters => new Set(letters))
+
+/** In the order in which they are preferred where the text reads equally well. */
+export const singleByteEncodings: readonly string[] = [
+  'windows-1252',
+  'iso-8859-15',
+  'windows-1250',
+  'iso-8859-2',
+  'cp850',
+  'cp852',
+  'macintosh',
+  'windows-1251',
+  'koi8-r',
+  'cp866',
+  'windows-1253',
+  'windows-1254',
+  'windows-1257',
+]

@@ -1,0 +1,33 @@
+import type { ToolInput, ToolOutput } from '../../../contracts/tools/index.ts'
+import { bronzeMetadata, bronzeTable, errorTable, type TableDefinition } from '../../compiler/tables.ts'
+import type { Lakehouse } from '../../lakehouse/lakehouse.ts'
+
+/** Creates the raw table of a contract and the error table, or adds the columns a newer contract brings, by name. */
+export async function createTables(
+  lakehouse: Lakehouse,
+  { contract }: ToolInput<'lakehouse.create_table'>,
+): Promise<ToolOutput<'lakehouse.create_table'>> {
+  await ensureTable(lakehouse, errorTable)
+  const bronze = bronzeTable(contract)
+  const own = new Set(bronzeMetadata.map(({ name }) => name))
+  // The contract says what has to be there, and the load holds each delivery to it. The table cannot: a later version of the
+  // contract may do without a column, and then has nothing to put there.
+  const columns = bronze.columns.map(column => (own.has(column.name) ? column : { ...column, required: false }))
+  return { table: bronze.table, ...(await ensureTable(lakehouse, { ...bronze, columns })) }
+}
+
+/**
+ * Makes a table as it is defined. An existing one gets the columns it lacks, as optional ones: older rows have no value there.
+ * Columns it has and the definition lacks stay. @throws Failure TABLE_INCOMPATIBLE where a column is of another type.
+ */
+export async function ensureTable(
+  lakehouse: Lakehouse,
+  { table, columns, partition }: Pick<TableDefinition, 'table' | 'columns' | 'partition'>,
+) {
+  const created = !(await lakehouse.tableExists(table))
+  const found = await lakehouse.createTable(table, { columns, partition })
+  const known = new Set(found.columns.map(({ name }) => name))
+  const lacking = columns.filter(({ name }) => !known.has(name)).map(column => ({ ...column, required: false }))
+  if (lacking.length > 0) await lakehouse.addColumns(table, lacking)
+  return { created, addedColumns: lacking.map(({ name }) => name) }
+}

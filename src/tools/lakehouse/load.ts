@@ -1,0 +1,115 @@
+/**
+ * The load of one delivery into its raw table.
+ *
+ * Two ways, one result. The fast way: DuckDB reads a regular file itself, in one pass that ends at the first value that does not
+ * fit. The careful way, for every other file and after a misfit: the records are written out in one strict dialect with their
+ * places, and are then taken or turned away one by one. Invariants:
+ * 1. Errors are committed first, the table last: whoever sees the table's snapshot sees its errors too.
+ * 2. Each commit has its write key, so what was done before a crash is found and not done again.
+ * 3. The counts stand in the summary of the table's snapshot: asking again gives the same answer.
+ * It fails as reader and lakehouse do, and then the table is as it was.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { FeedContract } from '../../../contracts/data/feed-contract.ts'
+import type { LoadPlan } from '../../../contracts/data/load-plan.ts'
+import { asFailure, Failure } from '../../../contracts/failures.ts'
+import type { ToolInput, ToolOutput } from '../../../contracts/tools/index.ts'
+import type { LoadTexts } from '../../compiler/load-plan.ts'
+import type { SnapshotDescription } from '../../lakehouse/lakehouse.ts'
+import { writeCanonical } from '../../records/canonical.ts'
+import { duckdbReadCanonical, duckdbReadCsv } from '../../records/duckdb.ts'
+import { sourceColumns } from '../../records/records.ts'
+import { scan } from '../../records/scan.ts'
+import { withSaidPath } from '../said-path.ts'
+import { compiledTexts } from './compiled.ts'
+import type { LakehouseDependencies } from './dependencies.ts'
+import { commitErrors, earlierErrors } from './errors.ts'
+import { isPlainFile } from './plain-file.ts'
+import { withScratchFile } from './scratch.ts'
+import { bronzeCountsOf, bronzeSummary, factsSummary, type KnownBronze, type Summary } from './summary.ts'
+
+type Input = ToolInput<'lakehouse.run_load_plan'>
+type Output = ToolOutput<'lakehouse.run_load_plan'>
+
+/** What both ways work with. */
+interface Load extends LakehouseDependencies {
+  readonly plan: LoadPlan
+  readonly contract: FeedContract
+  readonly texts: LoadTexts
+  readonly file: string
+  readonly limits: { readonly maxRecordBytes: number }
+  readonly facts: Summary
+}
+
+export async function runLoadPlan(dependencies: LakehouseDependencies, input: Input): Promise<Output> {
+  const { plan, contract, delivery, maxRecordBytes } = input
+  const texts = compiledTexts(plan, contract, delivery)
+  const before = await dependencies.lakehouse.findWrite(plan.table, plan.writeKey)
+  if (before !== undefined) return outputOf(before, true)
+  const { path: file } = await dependencies.deliveries.resolveFile(delivery.stored)
+  const { runId, traceId } = plan
+  const facts = factsSummary({ runId, traceId, deliveryId: delivery.id, contractVersion: contract.version })
+  const load: Load = { ...dependencies, plan, contract, texts, file, facts, limits: { maxRecordBytes } }
+  return withSaidPath(file, delivery.file, async () => (await loadFast(load)) ?? (await loadCarefully(load)))
+}
+
+/** The file as DuckDB sees it; undefined where only the careful way can tell what it holds. */
+async function loadFast(load: Load): Promise<Output | undefined> {
+  const { contract, file, texts } = load
+  if (contract.format.kind !== 'delimited') return undefined
+  // An attempt that died found errors: there may be some again, and if not, its own have to go.
+  if ((await earlierErrors(load.lakehouse, load.plan.writeKey)) !== undefined) return undefined
+  const options = { ...load.limits, fields: sourceColumns(contract.columns).length }
+  const isPlain = await isPlainFile(file, contract.format, options)
+  const shape = isPlain ? { regular: true, lineBreaks: false } : await scan(file, contract.format, options)
+  if (!shape.regular) return undefined
+  try {
+    return await commitRows(load, duckdbReadCsv(contract.format, contract.columns, file, shape), texts.acceptedFast, {
+      rejected: 0,
+    })
+  } catch (error) {
+    // What DuckDB cannot take is not the end of it: the careful way says which records, and why.
+    if (asFailure(error).code === 'QUERY_FAILED') return undefined
+    throw error
+  }
+}
+
+function loadCarefully(load: Load): Promise<Output> {
+  const { contract, file, texts, plan, lakehouse, facts, keepSql } = load
+  return withScratchFile(lakehouse, 'csv', async canonical => {
+    const written = await writeCanonical(file, contract, canonical, load.limits)
+    const source = duckdbReadCanonical(contract.columns, canonical, written)
+    const rejected = await commitErrors(lakehouse, {
+      prepare: sourceOf(source),
+      select: texts.rejected,
+      writeKey: plan.writeKey,
+      facts,
+      earlier: { deliveryId: plan.deliveryId, stage: 'bronze' },
+    })
+    await keepSql(plan.runId, 'load_errors', `${texts.rejected};`)
+    return commitRows(load, source, texts.accepted, { read: written.records, rejected })
+  })
+}
+
+/** The rows that fit, in one commit. What is answered is read back from the history, so that it is the same for whoever asks. */
+async function commitRows(load: Load, source: string, select: string, known: KnownBronze): Promise<Output> {
+  const { lakehouse, plan } = load
+  await load.keepSql(plan.runId, 'load', `CREATE TEMP VIEW source AS\nSELECT * FROM ${source};\n\n${select};`)
+  const { alreadyDone } = await lakehouse.append(plan.table, {
+    prepare: sourceOf(source),
+    select,
+    writeKey: plan.writeKey,
+    summary: { ...load.facts, ...bronzeSummary(known) },
+  })
+  return outputOf(await lakehouse.findWrite(plan.table, plan.writeKey), alreadyDone)
+}
+
+const sourceOf = (source: string) => async (connection: DuckDBConnection) => {
+  await connection.run(`CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM ${source}`)
+}
+
+function outputOf(found: SnapshotDescription | undefined, alreadyDone: boolean): Output {
+  const counts = found && bronzeCountsOf(found.summary)
+  if (counts) return { counts, snapshotId: found.snapshotId, alreadyDone }
+  throw new Failure('EFFECT_UNKNOWN', 'The load is in the history of the table, but not what it counted.')
+}

@@ -1,0 +1,149 @@
+/**
+ * The staging of one delivery's rows, mapped onto the standard, on a branch of the core table.
+ *
+ * The bronze rows are mapped once, into a file aside; errors, counts and staged rows are all taken from that file, so they
+ * cannot disagree. Invariants:
+ * 1. Errors are committed first, the branch last; `main` is not touched. Each commit has its write key.
+ * 2. Only rows of this vendor leave the core table: those of a key that is staged anew, those of this delivery, and those of
+ *    deliveries that it replaces. A key that a later delivery holds is left to it.
+ * 3. The counts stand in the summary of the staged snapshot: asking again gives the same answer.
+ * No SQL is handed in: it is compiled here from the documents that govern the rows.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { Failure } from '../../../contracts/failures.ts'
+import type { ToolOutput } from '../../../contracts/tools/index.ts'
+import type { StageInput } from '../../../contracts/tools/lakehouse.ts'
+import { type CoreTexts, compileCore } from '../../compiler/core-plan.ts'
+import { bronzeRef, coreTable } from '../../compiler/tables.ts'
+import {
+  type Lakehouse,
+  mainBranch,
+  quoteIdentifier,
+  quoteLiteral,
+  replacesWithinProperty,
+} from '../../lakehouse/lakehouse.ts'
+import { createTables, ensureTable } from './create-table.ts'
+import type { LakehouseDependencies } from './dependencies.ts'
+import { commitErrors, countOf } from './errors.ts'
+import { stageBranch } from './names.ts'
+import { projectRun } from './projection.ts'
+import { withScratchFile } from './scratch.ts'
+import { coreCountsOf, coreSummary, factsSummary, type KnownCore } from './summary.ts'
+
+type Output = ToolOutput<'lakehouse.stage_core'>
+
+export async function stageCore(dependencies: LakehouseDependencies, input: StageInput): Promise<Output> {
+  const { lakehouse } = dependencies
+  const before = await findStaged(lakehouse, input)
+  if (before === undefined) await stage(dependencies, input)
+  const { run, contract, mapping, delivery } = input
+  const decisions = (await dependencies.decisionsOf?.(delivery.feed, run.id)) ?? []
+  await projectRun(lakehouse, { runId: run.id, contract, mapping, decisions })
+  const found = before ?? (await findStaged(lakehouse, input))
+  if (found !== undefined) return { ...found, alreadyDone: before !== undefined }
+  throw new Failure('EFFECT_UNKNOWN', 'The staged rows are not on their branch, though nobody refused them.')
+}
+
+/** The staged snapshot, on its branch or published from there. */
+async function findStaged(lakehouse: Lakehouse, input: StageInput): Promise<Omit<Output, 'alreadyDone'> | undefined> {
+  const { table } = coreTable(input.standard)
+  const branch = stageBranch(input.run.id)
+  if (!(await lakehouse.tableExists(table))) return undefined
+  for (const place of [branch, mainBranch]) {
+    const found = await lakehouse.findWrite(table, input.writeKey, place)
+    const counts = found && coreCountsOf(found.summary)
+    if (counts) return { table, branch, snapshotId: found.snapshotId, counts }
+  }
+  return undefined
+}
+
+async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: StageInput): Promise<void> {
+  const { run, delivery, contract, standard, mapping, writeKey } = input
+  const { id: deliveryId, file, ingestionDate, receivedAt: ingestedAt } = delivery
+  const facts = { runId: run.id, traceId: run.traceId, deliveryId }
+  const texts = compileCore(input, { ...facts, file, ingestionDate, ingestedAt })
+  const core = coreTable(standard)
+  // The mapping may read columns of a newer contract than the delivery came under: there its rows are null.
+  await createTables(lakehouse, { contract })
+  await ensureTable(lakehouse, core)
+  const bronze = await bronzeRows(lakehouse, input)
+  const rows = await stagedRows(lakehouse, input, texts.accepted)
+  await keepSql(run.id, 'stage', sqlOf(bronze, texts, rows))
+
+  await withScratchFile(lakehouse, 'parquet', async mapped => {
+    const prepare = async (connection: DuckDBConnection) => {
+      await connection.run(`CREATE OR REPLACE TEMP VIEW bronze AS ${bronze}`)
+      await connection.run(`CREATE OR REPLACE TEMP VIEW mapped AS SELECT * FROM read_parquet(${quoteLiteral(mapped)})`)
+    }
+    const counted = await lakehouse.withConnection(async connection => {
+      await connection.run(`CREATE OR REPLACE TEMP VIEW bronze AS ${bronze}`)
+      await connection.run(`COPY (\n${texts.mapped}\n) TO ${quoteLiteral(mapped)} (FORMAT parquet)`)
+      await prepare(connection)
+      return count(connection, texts, rows)
+    })
+    const summary = factsSummary({ ...facts, contractVersion: contract.version })
+    await commitErrors(lakehouse, { prepare, select: texts.rejected, writeKey, facts: summary })
+    await lakehouse.stage(core.table, {
+      branch: stageBranch(run.id),
+      prepare,
+      rows,
+      keyColumns: standard.key,
+      scope: `_vendor_name = ${quoteLiteral(contract.vendor)}`,
+      alsoDelete: isDelivery([deliveryId, ...input.replacedDeliveries]),
+      writeKey,
+      summary: {
+        ...summary,
+        'aiworkflow.mapping-version': String(mapping.version),
+        [replacesWithinProperty]: contract.vendor,
+        ...coreSummary(counted),
+      },
+    })
+  })
+}
+
+/** The delivery's rows of the raw table, numbered in the order in which they were written. */
+async function bronzeRows(lakehouse: Lakehouse, { contract, delivery }: StageInput): Promise<string> {
+  const rows = await lakehouse.relation(bronzeRef(contract), { positions: true })
+  return `SELECT * EXCLUDE (__path, __position), row_number() OVER (ORDER BY __path, __position) AS _record_number
+FROM ${rows} AS rows
+WHERE ${isDelivery([delivery.id])}`
+}
+
+/**
+ * The accepted rows but those whose key a later delivery holds in the core table; none at all where a later delivery in it
+ * was everything the vendor has.
+ */
+async function stagedRows(lakehouse: Lakehouse, input: StageInput, accepted: string): Promise<string> {
+  const { laterDeliveries, standard, contract } = input
+  if (laterDeliveries.length === 0) return accepted
+  const core = await lakehouse.relation(coreTable(standard).table)
+  const key = standard.key.map(quoteIdentifier).join(', ')
+  const later = `(
+  SELECT ${key} FROM ${core} AS core
+  WHERE _vendor_name = ${quoteLiteral(contract.vendor)} AND ${isDelivery(laterDeliveries)}
+)`
+  return `SELECT * FROM (
+${accepted}
+) AS accepted
+${contract.deliveryMode === 'full' ? `WHERE NOT EXISTS ${later}` : `ANTI JOIN ${later} AS later USING (${key})`}`
+}
+
+async function count(connection: DuckDBConnection, texts: CoreTexts, rows: string): Promise<KnownCore> {
+  const [found] = (await connection.runAndReadAll(texts.counts)).getRowObjects()
+  const [bronze, rejected, accepted] = [Number(found?.bronze), Number(found?.rejected), Number(found?.accepted)]
+  const staged = rows === texts.accepted ? accepted : await countOf(connection, `SELECT count(*) FROM (${rows})`)
+  return { bronze, rejected, superseded: bronze - rejected - accepted, supersededLater: accepted - staged }
+}
+
+const isDelivery = (ids: readonly string[]): string => `_delivery_id IN (${ids.map(quoteLiteral).join(', ')})`
+
+const sqlOf = (bronze: string, texts: CoreTexts, rows: string): string =>
+  [
+    `CREATE TEMP VIEW bronze AS\n${bronze}`,
+    `CREATE TEMP TABLE mapped AS\n${texts.mapped}`,
+    texts.counts,
+    texts.rejected,
+    rows,
+  ]
+    .map(text => `${text};\n`)
+    .join('\n')

@@ -1,0 +1,60 @@
+/**
+ * What the product writes into the summary of a snapshot, and reads out of it again: whose write it is, and what was counted, so
+ * that a write that was done before is answered with the same counts whoever asks. How many rows a snapshot added stands there
+ * already, by Iceberg's own name.
+ */
+import type { BronzeCounts, CoreCounts } from '../../../contracts/events/events.ts'
+
+export type Summary = Readonly<Record<string, string>>
+
+export interface WriteFacts {
+  readonly runId: string
+  readonly deliveryId: string
+  readonly contractVersion: number
+  readonly traceId: string
+}
+
+/** The write key itself is added by whoever commits. */
+export const factsSummary = (facts: WriteFacts): Summary => ({
+  'aiworkflow.run-id': facts.runId,
+  'aiworkflow.delivery-id': facts.deliveryId,
+  'aiworkflow.contract-version': String(facts.contractVersion),
+  'aiworkflow.trace-id': facts.traceId,
+})
+
+export const contractVersionOf = (summary: Summary): string | undefined => summary['aiworkflow.contract-version']
+
+/** `read` where records were counted apart from the rows they became. */
+export type KnownBronze = Pick<BronzeCounts, 'rejected'> & Partial<Pick<BronzeCounts, 'read'>>
+export type KnownCore = Omit<CoreCounts, 'staged'>
+
+export const bronzeSummary = (known: KnownBronze): Summary => texts('aiworkflow.bronze.', known)
+export const coreSummary = (known: KnownCore): Summary => texts('aiworkflow.core.', known)
+
+/** Undefined where the summary is not one of a load. */
+export function bronzeCountsOf(summary: Summary): BronzeCounts | undefined {
+  const loaded = numberOf(summary, 'added-records')
+  const rejected = numberOf(summary, 'aiworkflow.bronze.rejected')
+  if (loaded === undefined || rejected === undefined) return undefined
+  return { read: numberOf(summary, 'aiworkflow.bronze.read') ?? loaded + rejected, loaded, rejected }
+}
+
+/** Undefined where the summary is not one of a stage. */
+export function coreCountsOf(summary: Summary): CoreCounts | undefined {
+  const staged = numberOf(summary, 'added-records')
+  const bronze = numberOf(summary, 'aiworkflow.core.bronze')
+  const superseded = numberOf(summary, 'aiworkflow.core.superseded')
+  const supersededLater = numberOf(summary, 'aiworkflow.core.supersededLater')
+  const rejected = numberOf(summary, 'aiworkflow.core.rejected')
+  if (staged === undefined || bronze === undefined) return undefined
+  if (superseded === undefined || supersededLater === undefined || rejected === undefined) return undefined
+  return { bronze, staged, superseded, supersededLater, rejected }
+}
+
+const texts = (prefix: string, counts: Readonly<Record<string, number>>): Summary =>
+  Object.fromEntries(Object.entries(counts).map(([name, count]) => [`${prefix}${name}`, String(count)]))
+
+function numberOf(summary: Summary, key: string): number | undefined {
+  const text = summary[key]
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
+}

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto'
+import type { RunBudget } from '../../contracts/data/delivery.ts'
+import { Failure } from '../../contracts/failures.ts'
+import type { Budgets } from '../state/budgets.ts'
+
+/** Pays for tool calls out of a run's budget: a call and its time are reserved before it is made and settled after. */
+export interface Meter {
+  /**
+   * @param work gets the milliseconds the run has left.
+   * @throws Failure BUDGET_EXHAUSTED where the run has no call or no time left.
+   */
+  spend<T>(work: (leftMs: number) => Promise<T>): Promise<T>
+}
+
+/** A call that is never settled, since the process died in it or the store was busy, stays paid for. */
+export function openMeter(budgets: Budgets, runId: string, granted: RunBudget): Meter {
+  let opened: Promise<void> | undefined
+  const open = () => {
+    opened ??= budgets.open(runId, { calls: granted.toolCalls, milliseconds: granted.wallMs })
+    return opened
+  }
+  return {
+    spend: async work => {
+      await open()
+      const id = randomUUID()
+      const { milliseconds: leftMs = granted.wallMs } = (await budgets.left(runId)) ?? {}
+      const answer = await budgets.reserve(runId, id, { calls: 1, milliseconds: 1 })
+      if (answer.kind === 'refused') throw exhausted(runId, answer.unit, answer.limit)
+      const startMs = performance.now()
+      try {
+        return await work(leftMs)
+      } finally {
+        // What came of the call counts: were this to throw, a change that was made would look like one that failed.
+        const used = { calls: 1, milliseconds: Math.ceil(performance.now() - startMs) }
+        await budgets.settle(runId, id, used).catch(() => undefined)
+      }
+    },
+  }
+}
+
+function exhausted(runId: string, unit: string, limit: number): Failure {
+  const what = unit === 'calls' ? `${limit} tool calls` : `${limit} ms of tool time`
+  return new Failure('BUDGET_EXHAUSTED', `Run ${runId} was granted ${what} and has used them.`)
+}

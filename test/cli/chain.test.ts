@@ -1,0 +1,166 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import {
+  Approvals,
+  DeadLettersDocument,
+  DecisionsDocument,
+  QueryDocument,
+  RunDocument,
+  RunsDocument,
+} from './documents.ts'
+import { aiworkflow, document, land, launcher, startAiworkflow, workspaceWith } from './process.ts'
+
+const header = 'sku,product name,brand,price,currency,description'
+const row = (id: number, price = `${id}.50`) => `SKU-${id},Lamp ${id},Acme,${price},EUR,A lamp with the number ${id}`
+const feed = (...rows: string[]) => `${[header, ...rows].join('\n')}\n`
+const clean = feed(...Array.from({ length: 20 }, (_, id) => row(id + 1)))
+
+describe('a workspace with one good feed', () => {
+  test('run publishes it; everything that can be asked about it afterwards is answered in its shape', async () => {
+    const place = await workspaceWith({ 'acme/lamps_2026-01-01.csv': clean })
+    const run = await document(RunDocument, ['run', place])
+    expect(run.stderr).toBe('')
+    const [delivery] = run.document.deliveries
+    expect(delivery).toMatchObject({ vendor: 'acme', table: 'lamps', rowsRead: 20, rowsLoaded: 20, rowsInError: 0 })
+    expect({ code: run.code, state: delivery?.state }).toEqual({ code: 0, state: 'published' })
+
+    const query = await document(QueryDocument, ['query', place, 'SELECT count(*) AS n FROM product_raw.acme_lamps'])
+    expect(query.document.rows).toEqual([[20]])
+    expect(query.document.columns.map(({ name }) => name)).toEqual(['n'])
+
+    const listed = await document(RunsDocument, ['runs'], { cwd: place })
+    expect(listed.document.runs.map(({ id }) => id)).toEqual([delivery?.runId])
+
+    const decided = await document(DecisionsDocument, ['decisions', place, '--feed', 'acme/lamps'])
+    expect(decided.document.decisions.length).toBeGreaterThan(0)
+
+    const Stack = z.looseObject({ runId: z.string(), state: z.string(), orphans: z.array(z.unknown()).max(0) })
+    for (const name of [delivery!.runId, delivery!.id, delivery!.traceId, 'lamps_2026-01-01.csv']) {
+      const traced = await document(Stack, ['trace', place, name])
+      expect(traced.document).toMatchObject({ runId: delivery?.runId, state: 'done' })
+    }
+
+    const again = await aiworkflow(['run', place])
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Nothing new: 1 file known before; nothing was read, nothing was written\.\n/),
+    })
+  })
+
+  test('the report has deliveries, rows, decisions by step, tables and three commands to type, without colour in a pipe', async () => {
+    const place = await workspaceWith({ 'acme/lamps.csv': clean })
+    const { code, stdout, stderr } = await aiworkflow(['run', place])
+    expect(code).toBe(0)
+    expect(stdout).not.toContain('\u001b')
+    expect(stdout).toContain('Deliveries     1: 1 published')
+    expect(stdout).toContain('20 in, 20 loaded, 20 published, 0 superseded')
+    expect(stdout).toMatch(/Decisions {6}rule \d+ · memory \d+ · evidence \d+ · model 0 · person 0/)
+    expect(stdout).toMatch(/\nNext\n( {2}.*aiworkflow .*\n){3}$/)
+    expect(stderr).toContain('validator  acme/lamps  acme/lamps.csv')
+  })
+})
+
+test('records that do not fit are named by code and column, with an example and the owner', async () => {
+  const place = await workspaceWith({
+    'acme/lamps.csv': feed(...Array.from({ length: 60 }, (_, id) => row(id + 1, id === 7 ? 'twelve' : undefined))),
+  })
+  const { stdout } = await aiworkflow(['run', place])
+  expect(stdout).toContain('Rows in error')
+  expect(stdout).toMatch(/1 × \w+ in price {2}acme\/lamps, stage bronze, owner \S/)
+  expect(stdout).toContain('e.g. SKU-8,Lamp 8,Acme,twelve')
+})
+
+describe('a file that cannot be a feed', () => {
+  test('it fails with code, owner and way out, is a dead letter, and the good one beside it is published', async () => {
+    const place = await workspaceWith({ 'acme/lamps.csv': clean, 'other/empty.csv': '' })
+    const run = await document(RunDocument, ['run', place])
+    expect(run.code).toBe(1)
+    const states = run.document.deliveries.map(({ table, state }) => [table, state])
+    expect(states).toContainEqual(['lamps', 'published'])
+    expect(JSON.stringify(run.document)).toContain('FILE_EMPTY')
+
+    const dead = await document(DeadLettersDocument, ['dead-letters', place])
+    expect(dead.document.deadLetters).toMatchObject([{ code: 'FILE_EMPTY', state: 'open' }])
+    const { id } = dead.document.deadLetters[0]!
+    const text = await aiworkflow(['dead-letters', place])
+    expect(text.stdout).toContain(`dead-letters ${place} replay ${id}`)
+
+    const discarded = await aiworkflow(['dead-letters', place, 'discard', id])
+    expect(discarded.code).toBe(0)
+    expect((await document(DeadLettersDocument, ['dead-letters', place])).document.deadLetters).toMatchObject([
+      { id, state: 'discarded' },
+    ])
+  })
+})
+
+describe('a delivery that a person has to decide about', () => {
+  // Two columns that could each be the product's name: the mapping of a required column is unsure.
+  const unsure = `art,text_a,text_b,amount\n${Array.from({ length: 30 }, (_, id) => `${id},Lamp ${id},Table lamp ${id},${id}.5`).join('\n')}\n`
+
+  test('run ends with 3 and the exact command; that command and another run publish it', async () => {
+    const place = await workspaceWith({ 'acme/things.csv': unsure })
+    const run = await document(RunDocument, ['run', place])
+    expect({ code: run.code, state: run.document.deliveries[0]?.state }).toEqual({ code: 3, state: 'waiting' })
+    expect(run.document.deliveries[0]?.waitingFor).toHaveLength(
+      run.document.approvals.filter(({ blocking }) => blocking).length,
+    )
+
+    const listed = await document(z.strictObject({ approvals: Approvals }), ['approvals', place])
+    expect(listed.document.approvals).toEqual(run.document.approvals)
+    const text = await aiworkflow(['approvals', place])
+    for (const { id, blocking, suggested } of run.document.approvals) {
+      const typed = text.stdout.split('\n').find(line => line.includes(id))
+      expect(typed).toMatch(new RegExp(`aiworkflow approve ${place} ${id} --answer `))
+      if (blocking)
+        expect((await aiworkflow(['approve', place, id, '--answer', suggested, '--by', 'tester'])).code).toBe(0)
+    }
+
+    const resumed = await document(RunDocument, ['run', place])
+    expect(resumed.document.deliveries[0]).toMatchObject({
+      state: 'published',
+      decisions: expect.objectContaining({ person: expect.any(Number) }),
+    })
+    expect(resumed.code).toBe(0)
+  })
+
+  test('an answer that is no option is refused with those that are, and the question stays open', async () => {
+    const place = await workspaceWith({ 'acme/things.csv': unsure })
+    const { document: run } = await document(RunDocument, ['run', place])
+    const { id } = run.approvals[0]!
+    const refused = await aiworkflow(['approvals', 'approve', place, id, '--answer', 'whatever'])
+    expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('Answer one of: ') })
+    expect((await document(RunDocument, ['run', place])).document.approvals).toEqual(run.approvals)
+  })
+})
+
+test('a feed contract comes out as ODCS, and a feed without one is an error that names those there are', async () => {
+  const place = await workspaceWith({ 'acme/lamps.csv': clean })
+  await aiworkflow(['run', place])
+  const { code, stdout } = await aiworkflow(['contract', place, 'acme/lamps'])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^apiVersion: v3\.1/m)
+  expect(stdout).toMatch(/^kind: DataContract$/m)
+  const missing = await aiworkflow(['contract', place, 'acme/lamp'])
+  expect(missing).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('acme/lamps') })
+})
+
+test('up publishes a file that is dropped while it runs, and ends cleanly on SIGTERM', async () => {
+  const place = await workspaceWith({})
+  const running = startAiworkflow(['up', place])
+  await land(place, 'acme/lamps.csv', clean)
+  await running.says('✓ published  acme/lamps')
+  expect(await running.stop()).toBe(0)
+})
+
+test('tools serves an MCP client on stdio, and stdout carries the protocol alone', async () => {
+  const place = await workspaceWith({})
+  const client = new Client({ name: 'test', version: '1' })
+  await client.connect(new StdioClientTransport({ command: launcher, args: ['tools', 'metadata', place, '--stdio'] }))
+  const { tools } = await client.listTools()
+  expect(tools.map(({ name }) => name)).toContain('get_standard')
+  const answer = await client.callTool({ name: 'get_standard', arguments: {} })
+  expect(answer.structuredContent).toMatchObject({ standard: { name: 'product' } })
+  await client.close()
+})

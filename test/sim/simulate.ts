@@ -1,0 +1,214 @@
+/**
+ * Runs one schedule to its end: starts processes and starts them again when they die, brings the deliveries, answers what waits for
+ * a person, and then looks whether everything is as it must be.
+ *
+ * A seed fixes what comes, what is answered and which faults are drawn; when timers of the system fire it does not, so a failure that
+ * needs an unlucky moment may want the same seed several times.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { LocalBus } from '../../bus/local.ts'
+import { agentNames, consumerGroup } from '../../contracts/chain.ts'
+import { feedKey } from '../../contracts/data/common.ts'
+import type { Delivery } from '../../contracts/data/delivery.ts'
+import { Failure } from '../../contracts/failures.ts'
+import { Deliveries } from '../../src/intake/deliveries.ts'
+import { decideApproval, peopleOutbox } from '../../src/runtime/decide-approval.ts'
+import { deliveryId, digest, runId } from '../../src/runtime/identity.ts'
+import { intakeOutbox, startRun } from '../../src/runtime/start-run.ts'
+import { actorStores } from '../../src/runtime/stores.ts'
+import { SqliteStateStore } from '../../src/state/sqlite.ts'
+import { spending } from './documents.ts'
+import { answerOf } from './expected.ts'
+import { faultsOf } from './invariants.ts'
+import { busTimings, files, type Place, type Sabotage, type SimProcess, startProcess } from './process.ts'
+import { type Random, seeded } from './random.ts'
+import type { PlannedDelivery, Schedule } from './schedule.ts'
+import { World } from './world.ts'
+
+export interface Outcome {
+  readonly seed: number
+  /** What is not as it must be; empty for a good end. */
+  readonly faults: readonly string[]
+  readonly crashes: number
+}
+
+const unharmed: Sabotage = stores => stores
+const patienceMs = 15_000
+
+/** @param autopsy looks at what a failed schedule left before it is removed */
+export async function simulate(
+  schedule: Schedule,
+  sabotage: Sabotage = unharmed,
+  autopsy?: (folder: string, world: World) => Promise<void>,
+): Promise<Outcome> {
+  const folder = await mkdtemp(join(tmpdir(), 'aiworkflow-sim-'))
+  const simulation = new Simulation(schedule, folder, sabotage)
+  try {
+    const outcome = await simulation.run()
+    if (outcome.faults.length > 0) await autopsy?.(folder, simulation.world)
+    return { seed: schedule.seed, ...outcome }
+  } finally {
+    await simulation.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+class Simulation {
+  readonly #schedule: Schedule
+  readonly #place: Place
+  readonly #random: Random
+  readonly #deliveries: readonly { readonly planned: PlannedDelivery; readonly delivery: Delivery }[]
+  /** Reads what is there, and is no part of what is simulated. */
+  readonly #store: SqliteStateStore
+  readonly #bus: LocalBus
+  #processes: SimProcess[] = []
+  #started = 0
+  #crashes = 0
+
+  constructor(schedule: Schedule, folder: string, sabotage: Sabotage) {
+    this.#schedule = schedule
+    this.#random = seeded(schedule.seed ^ 0x5eed)
+    // Where a call may go on behind the back of whoever takes over, only write keys can tell.
+    const world = new World(schedule.faults.loseLease + schedule.faults.restart > 0)
+    this.#place = { folder, world, sabotage, faults: schedule.faults, random: this.#random }
+    this.#deliveries = schedule.deliveries.map(planned => {
+      const delivery = deliveryOf(planned)
+      world.plan(delivery.id, planned)
+      return { planned, delivery }
+    })
+    this.#store = new SqliteStateStore({ path: files(folder).state })
+    this.#bus = new LocalBus({ path: files(folder).bus, ...busTimings })
+  }
+
+  get world(): World {
+    return this.#place.world
+  }
+
+  async run(): Promise<Omit<Outcome, 'seed'>> {
+    const { random } = this.#place
+    const deadline = Date.now() + patienceMs
+    const stores = actorStores(this.#store)
+    while (!(await this.#settled())) {
+      if (Date.now() > deadline) {
+        return { faults: [`it does not end: ${await this.#whereItStands()}`], crashes: this.#crashes }
+      }
+      await this.#keepAlive()
+      const process = this.#processes[random.integer(this.#processes.length)]
+      if (process !== undefined) await this.#outside(process)
+      await delay(2)
+    }
+    for (const process of this.#processes.splice(0)) await this.#stop(process)
+    const planned = new Map(this.#deliveries.map(({ delivery, planned }) => [runOf(delivery), planned]))
+    const { world, folder, faults } = this.#place
+    const remains = { world, planned, stores, bus: this.#bus, journalFile: files(folder).journal, faults }
+    return { faults: await faultsOf(remains), crashes: this.#crashes }
+  }
+
+  async close(): Promise<void> {
+    for (const { life } of this.#processes.splice(0)) life.end('after the end')
+    await this.#bus.close()
+    await this.#store.close()
+  }
+
+  /** As many processes as the schedule says, whatever became of those before. */
+  async #keepAlive(): Promise<void> {
+    const { faults, processes } = this.#schedule
+    const dead = this.#processes.filter(({ life }) => life.crash !== undefined)
+    this.#crashes += dead.length
+    this.#processes = this.#processes.filter(({ life }) => life.crash === undefined)
+    const [first] = this.#processes
+    if (first !== undefined && this.#random.chance(faults.restart)) {
+      this.#processes.shift()
+      await this.#stop(first)
+    }
+    while (this.#processes.length < processes) {
+      this.#started += 1
+      const mayDie = this.#started <= faults.mostCrashes
+      await startProcess(this.#place, this.#started, mayDie).then(
+        process => this.#processes.push(process),
+        () => {
+          this.#crashes += 1
+        },
+      )
+    }
+  }
+
+  async #stop(process: SimProcess): Promise<void> {
+    await process.stop().catch(() => process.life.end('while it stopped'))
+  }
+
+  /** What comes from outside of the chain, by way of one of the processes. */
+  async #outside(process: SimProcess): Promise<void> {
+    try {
+      await this.#deliver(process)
+      await this.#answer(process)
+    } catch (error) {
+      const inPassing = error instanceof Failure && error.kind !== 'terminal'
+      if (process.life.crash === undefined && !inPassing) throw error
+    }
+  }
+
+  async #deliver({ stores, telemetry, bus }: SimProcess): Promise<void> {
+    const known = new Deliveries(stores.store)
+    for (const { delivery } of this.#deliveries) {
+      if ((await known.get(delivery.id)) !== undefined) continue
+      if (this.#random.chance(0.7)) break
+      const { run, writes } = await startRun(delivery, { kind: 'delivered' }, spending, telemetry, Date.now())
+      const mark = { sizeBytes: 1, modifiedAtMs: 1, deliveryId: delivery.id }
+      await known.add({ delivery, runs: [run] }, mark, delivery.file, writes)
+    }
+    for (const outbox of [intakeOutbox, peopleOutbox])
+      await stores.outbox.flush(outbox, messages => bus.publish(messages))
+  }
+
+  async #answer(process: SimProcess): Promise<void> {
+    const { stores } = process
+    for (const { approval } of await stores.approvals.open()) {
+      if (this.#random.chance(0.7)) continue
+      const { runId: run, agent, question } = approval
+      const { script } = this.#place.world.planned(run)
+      const [kind = '', at] = question.subject.split(':')
+      const verdict = kind === 'contract' ? script.planner : script[kind as 'required' | 'optional'][Number(at)]
+      if (verdict === undefined) throw new Error(`nobody expects ${question.subject}`)
+      this.#place.world.happenings.push({ kind: 'answered', runId: run, agent, subject: question.subject })
+      await decideApproval(process, approval.id, { verdict, answer: answerOf(approval.id), by: 'somebody' })
+    }
+  }
+
+  async #whereItStands(): Promise<string> {
+    const { runs } = actorStores(this.#store)
+    const told = (await runs.all()).map(({ delivery, state }) => `${delivery.file} is ${state}`)
+    for (const name of agentNames)
+      for (const { topic, messages } of await this.#bus.lag(consumerGroup(name)))
+        told.push(`${messages} of ${topic} wait for ${name}`)
+    for (const prefix of ['outbox/', 'hold/', 'parked/', 'approval-open/'])
+      for (const { key } of await this.#store.scan({ prefix })) told.push(key)
+    return told.join(', ')
+  }
+
+  /** Whether nothing moves any more, nor will. */
+  async #settled(): Promise<boolean> {
+    if (this.#processes.length === 0) return false
+    for (const { delivery } of this.#deliveries) {
+      const view = await actorStores(this.#store).runs.get(runOf(delivery))
+      if (view === undefined || view.state === 'running' || view.state === 'waiting') return false
+    }
+    for (const name of [...agentNames, intakeOutbox, peopleOutbox])
+      if ((await this.#store.scan({ prefix: `outbox/${name}/`, limit: 1 })).length > 0) return false
+    for (const name of agentNames) if ((await this.#bus.lag(consumerGroup(name))).length > 0) return false
+    return (await actorStores(this.#store).approvals.open()).length === 0
+  }
+}
+
+const runOf = ({ id }: Delivery): string => runId(id, { kind: 'delivered' })
+
+function deliveryOf({ feed, number }: PlannedDelivery): Delivery {
+  const file = `${feed.vendor}/${feed.table}-${number}.ndjson`
+  const sha256 = digest(feedKey(feed), String(number))
+  const receivedAt = new Date(Date.UTC(2026, 0, 1) + number * 1000).toISOString()
+  const ingestionDate = receivedAt.slice(0, 10)
+  return { id: deliveryId(feed, sha256), feed, file, stored: file, sha256, sizeBytes: 1, receivedAt, ingestionDate }
+}
