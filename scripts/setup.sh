@@ -8,7 +8,9 @@ cd "$(dirname "$0")/.."
 installed=node_modules/.package-lock.json
 if [ ! -f "$installed" ] || [ package-lock.json -nt "$installed" ]; then
   echo 'Setting up: installing packages …' >&2
-  npm ci --include=dev --include=optional --no-progress --loglevel=error >&2
+  # Not `npm ci`: it refuses a lock without the binaries of other platforms, which not every registry has. --no-save leaves the
+  # lock as it is.
+  npm install --no-save --include=dev --include=optional --no-progress --loglevel=error >&2
   touch "$installed"
 fi
 
