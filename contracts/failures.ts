@@ -27,6 +27,9 @@ export const failures = {
   FILE_UNREADABLE: t('Give the account that runs aiworkflow read permission on the file.'),
   FILE_VANISHED: t('Put the file back into landing; it is taken up on the next look.'),
   FILE_CHANGING: again('The file is still being written; it is taken up when it has stopped changing.'),
+  FILE_COLUMNS_AMBIGUOUS: t(
+    'Ask the vendor to give every column a name of its own, or write the contract by hand under catalog/feeds.',
+  ),
   FILE_RECORD_TOO_LONG: t(
     'A record is longer than the limit in the catalog policy: check the quoting, or raise the limit.',
   ),

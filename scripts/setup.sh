@@ -21,7 +21,7 @@ case $version in
     {
       echo "setup: expected Node 24 at node_modules/.bin/node, found ${version:-none}."
       echo "  It comes as an optional dependency for Linux with glibc on x64 and arm64; this is $(uname -s) on $(uname -m)."
-      echo '  Optional dependencies left out?   npm ci --include=optional'
+      echo '  Optional dependencies left out?   npm install --include=optional'
       echo '  Another platform?                 install Node 24, then: ln -s "$(command -v node)" node_modules/.bin/node'
     } >&2
     exit 1

@@ -231,8 +231,13 @@ const amend = node<State>('amend', async (state, { delivery, tools, decide }) =>
       mapping: withColumns(mapping, [applyAnswer(column, decision)], decision.at),
     })
   }
-  await tools.call('metadata.record_decisions', { decisions: [made] })
   return { decisions: [made] }
+})
+
+/** A step of its own, so that after a crash the same decision is recorded and not one of another time. */
+const remember = node<State>('remember', async (state, { tools }) => {
+  await tools.call('metadata.record_decisions', { decisions: state.decisions })
+  return {}
 })
 
 export const modelingGraph = new StateGraph(ModelingState)
@@ -242,6 +247,7 @@ export const modelingGraph = new StateGraph(ModelingState)
   .addNode('compile', compile)
   .addNode('stage', stage)
   .addNode('amend', amend)
+  .addNode('remember', remember)
   .addConditionalEdges(START, state => (state.event.topic === 'approval.decided' ? 'amend' : 'recall'), [
     'amend',
     'recall',
@@ -258,7 +264,8 @@ export const modelingGraph = new StateGraph(ModelingState)
   .addEdge('review', 'compile')
   .addEdge('compile', 'stage')
   .addEdge('stage', END)
-  .addEdge('amend', END)
+  .addEdge('amend', 'remember')
+  .addEdge('remember', END)
 
 /** The contract a mapping was made for: it has every column the mapping reads. */
 async function contractOf(mapping: Mapping, latest: FeedContract, tools: AgentTools): Promise<FeedContract> {

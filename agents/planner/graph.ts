@@ -70,6 +70,11 @@ const propose = node<State>('propose', async (state, { delivery, tools, decide }
     await tools.call('metadata.get_vendor', { vendor: delivery.feed.vendor }),
   ]
   if (state.contract === null) {
+    const ambiguous = spec.quality.find(({ code }) => code === 'DUPLICATE_COLUMN_NAMES')
+    if (ambiguous !== undefined) {
+      // Which of them is meant is nothing a machine can see; a contract written by hand says it.
+      throw new Failure('FILE_COLUMNS_AMBIGUOUS', `In ${delivery.file}, ${ambiguous.message}.`, { owner: vendor.owner })
+    }
     const contract: FeedContract = {
       ...spec,
       ...delivery.feed,

@@ -29,7 +29,10 @@ export function placesSql({ documents: { contract }, facts }: Counted): string {
 export const stagedCountSql = ({ core, facts }: Counted): string =>
   `SELECT count(*) AS staged FROM (${stagedRows(core, facts)})`
 
-/** One row: what mapping and rules make of the bronze rows, worked out again: rejected, superseded and superseded by later deliveries. */
+/**
+ * One row, to be read with the core table at its branch. What mapping and rules make of the bronze rows, worked out again: rejected,
+ * superseded, and superseded by later deliveries; and staged rows that are none of that, and that have a key another has.
+ */
 export function expectedSql(counted: Counted): string {
   const { documents, facts, core, laterDeliveries } = counted
   const { mapped, counts, accepted } = compileCore(documents, facts)
@@ -44,12 +47,17 @@ export function expectedSql(counted: Counted): string {
       ? 'CAST(0 AS BIGINT)'
       : `(SELECT count(*) FROM (${accepted}
 ) AS fresh WHERE EXISTS (SELECT 1 FROM ${tableText(core)} AS held WHERE held._vendor_name = fresh._vendor_name AND held._delivery_id IN (${laterDeliveries.map(quoteLiteral).join(', ')}) AND ${same}))`
+  const columns = documents.standard.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
   return `WITH bronze AS (${bronzeRows(documents.contract, facts)}),
 mapped AS (${mapped}
 ),
 counts AS (${counts}
-)
-SELECT rejected, bronze - rejected - accepted AS superseded, ${later} AS superseded_later FROM counts`
+),
+staged AS (${stagedRows(core, facts)})
+SELECT rejected, bronze - rejected - accepted AS superseded, ${later} AS superseded_later,
+  (SELECT count(*) FROM (SELECT ${columns} FROM staged EXCEPT SELECT ${columns} FROM mapped)) AS altered,
+  (SELECT count(*) FROM staged) - (SELECT count(*) FROM (SELECT DISTINCT ${key.join(', ')} FROM staged)) AS repeated
+FROM counts`
 }
 
 /** One row per check: id, broken, rows; over the staged rows, and over bronze for the contract's own. */

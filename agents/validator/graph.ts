@@ -45,13 +45,18 @@ const count = node<State>('count', async (state, context) => {
   // Core as the branch has it, also for what later deliveries hold: main may have moved since, and then publishing says so.
   const branches = { [tableText(table)]: branch }
   const [staged = 0] = await row(stagedCountSql(counted), branches)
-  const [rejected = 0, superseded = 0, supersededLater = 0] = await row(expectedSql(counted), branches)
+  const [rejected = 0, superseded = 0, supersededLater = 0, altered = 0, repeated = 0] = await row(
+    expectedSql(counted),
+    branches,
+  )
   const found = {
     source: source.records,
     bronze,
     bronzeErrors,
     staged,
     coreErrors,
+    altered,
+    repeated,
     expected: { rejected, superseded, supersededLater },
   }
   return { contract, counted, found, toleratedErrorFraction: policies.autonomy.publish.toleratedErrorFraction }

@@ -10,6 +10,10 @@ export interface Found {
   readonly staged: number
   /** Distinct records in the error table at stage core, of this run. */
   readonly coreErrors: number
+  /** Staged rows that mapping and rules make of no bronze row. */
+  readonly altered: number
+  /** Staged rows whose key another staged row has. */
+  readonly repeated: number
   /** From the bronze rows and the rules, computed again. */
   readonly expected: Pick<CoreCounts, 'superseded' | 'supersededLater' | 'rejected'>
 }
@@ -47,6 +51,12 @@ function* reconcile({ found, reported, owner, feed }: Case): Iterable<Reason> {
     yield lost(
       'CORE_UNBALANCED',
       `Bronze has ${found.bronze} rows of this delivery, but ${found.staged} staged, ${superseded} superseded, ${supersededLater} superseded by later deliveries and ${found.coreErrors} rejected make ${reached}.`,
+    )
+  }
+  if (found.altered + found.repeated > 0) {
+    yield lost(
+      'CORE_ALTERED',
+      `Of ${found.staged} staged rows of ${feed}, ${found.altered} are not what mapping and rules make of bronze, and ${found.repeated} have the key of another.`,
     )
   }
   if (rejected !== found.coreErrors) {

@@ -1,7 +1,5 @@
-import { relative, resolve } from 'node:path'
-
 /** Commands as a person can type them from where they are: the program as they called it, the workspace as they named it. */
-export type TypedCommands = (...words: readonly string[]) => string
+export type TypedCommands = (name: string, ...words: readonly string[]) => string
 
 /** npm's scripts call us by paths nobody typed; inside a clone `npx aiworkflow` is what works there. */
 function programName(environment: Readonly<Record<string, string | undefined>>): string {
@@ -15,15 +13,12 @@ export function typedCommands(
   directory: string,
 ): TypedCommands {
   const program = programName(environment)
-  const here = relative(process.cwd(), resolve(directory))
-  const folder = here === '' ? [] : [here.startsWith('..') ? resolve(directory) : here]
-  return (name, ...words) => [program, name!, ...folder.map(quoted), ...words.map(quoted)].join(' ')
+  const place = directory === '.' ? [] : [directory]
+  return (name, ...words) => [program, name, ...[...place, ...words].map(quoted)].join(' ')
 }
 
 /** A word as a shell takes it literally. */
-export const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word)
-    ? word
-    : /["$`\\!]/.test(word) || word === ''
-      ? `'${word.replaceAll("'", "'\\''")}'`
-      : `"${word}"`
+export function quoted(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word
+  return word === '' || /["$`\\!]/.test(word) ? `'${word.replaceAll("'", "'\\''")}'` : `"${word}"`
+}

@@ -44,7 +44,7 @@ export interface PlannedColumn {
   readonly column: StandardColumn
   /** Undefined where the feed has nothing for the column. */
   readonly value: Tree | undefined
-  /** The text before any rule: what an error shows where `value` cannot be computed. */
+  /** The text before any rule: what an error shows where `value` cannot be made. */
   readonly source: Tree | undefined
   /** A row without a value is turned away. Not where a person has said that this feed has none. */
   readonly required: boolean
@@ -95,8 +95,8 @@ export function planCore({ contract, mapping, standard, normalization, checks, v
       return {
         column,
         required,
-        source: asText(source.tree),
-        value: rule === undefined ? asText(source.tree) : normalized(rule, source, names),
+        source: asText(source),
+        value: rule === undefined ? asText(source) : normalized(rule, source, names),
         sources: source.columns,
         how,
       }
@@ -109,7 +109,11 @@ export function planCore({ contract, mapping, standard, normalization, checks, v
       of: `the fallback of ${column.name}`,
       owner: standard.owner,
     })
-    return { ...nothing, value: asText(substitute(fallback.tree, names)), how: `fallback ${column.fallback}` }
+    return {
+      ...nothing,
+      value: asText({ ...fallback, tree: substitute(fallback.tree, names) }),
+      how: `fallback ${column.fallback}`,
+    }
   })
   return { columns, rules: [...standard.checks, ...checks].map(rule => planRule(rule, standard)) }
 }
@@ -177,17 +181,17 @@ const vendorTrees = (vendor: VendorNames): Map<string, Tree> =>
 /** The rule's expression with the mapped source in place of `value`: the tree is put in, no text is. */
 function normalized(rule: NormalizationRule, source: Expression, names: ReadonlyMap<string, Tree>): Tree {
   const columns = new Map([...vendorColumns, ['value', 'string']])
-  const { tree } = parseExpression(rule.expression, {
+  const parsed = parseExpression(rule.expression, {
     columns,
     scope: 'row',
     of: `normalization rule ${rule.id}`,
     owner: rule.owner,
   })
-  return asText(substitute(tree, new Map([...names, ['value', asText(source.tree)]])))
+  return asText({ ...parsed, tree: substitute(parsed.tree, new Map([...names, ['value', asText(source)]])) })
 }
 
-const asText = (tree: Tree): Tree =>
-  tree.kind === 'text' ? tree : { kind: 'cast', operand: tree, type: 'string', strict: false }
+const asText = ({ tree, kind }: Pick<Expression, 'tree' | 'kind'>): Tree =>
+  kind === 'text' ? tree : { kind: 'cast', operand: tree, type: 'string', strict: false }
 
 /** Whether a column of the standard is text itself, so that its text is its value. */
 export const isText = (column: StandardColumn): boolean => kindOf(column.type) === 'text'

@@ -161,7 +161,9 @@ export class ExpressionReader {
     const known = this.#names.get(name.name.toLowerCase())
     if (known === undefined) {
       const near = nearest(name.name, [...this.#columns.keys()])
-      return this.#refuse(`there is no column ${name.name}${near === undefined ? '' : `; the nearest is ${near}`}`)
+      const way =
+        near === undefined ? `there are ${[...this.#columns.keys()].slice(0, 40).join(', ')}` : `the nearest is ${near}`
+      return this.#refuse(`there is no column ${name.name}; ${way}`)
     }
     if (this.#scope === 'table' && !this.#insideAggregate) {
       this.#refuse(`${known} stands outside an aggregate (${aggregates.join(', ')})`)

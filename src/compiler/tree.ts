@@ -33,7 +33,7 @@ export type Tree =
       readonly branches: readonly { readonly when: Tree; readonly gives: Tree }[]
       readonly otherwise: Tree
     }
-  /** `strict`: a value that does not fit is an error; otherwise it becomes null. `type` is a column type of the contracts. */
+  /** `strict`: a value that does not fit is a fault of the row; otherwise it just becomes null. `type` is a column type of the contracts. */
   | { readonly kind: 'cast'; readonly operand: Tree; readonly type: string; readonly strict: boolean }
   | {
       readonly kind: 'aggregate'
@@ -81,12 +81,11 @@ export function substitute(tree: Tree, bindings: ReadonlyMap<string, Tree>): Tre
   return rebuild(tree, child => substitute(child, bindings))
 }
 
-/** Whether computing it can end in an error for some row: a strict cast that does not fit, a number out of range. */
-export function canFail(tree: Tree): boolean {
-  let found = false
+/** Every node of a tree that is of interest, outermost first. */
+export function nodesOf(tree: Tree, wanted: (node: Tree) => boolean): Tree[] {
+  const found: Tree[] = []
   const visit = (node: Tree): Tree => {
-    found ||= node.kind === 'cast' && node.strict && node.type !== 'string'
-    found ||= node.kind === 'operation' && ['+', '-', '*', '/', '%'].includes(node.operator)
+    if (wanted(node)) found.push(node)
     return rebuild(node, visit)
   }
   visit(tree)
@@ -95,11 +94,6 @@ export function canFail(tree: Tree): boolean {
 
 /** Names of the columns a tree reads, sorted: its lineage. */
 export function columnsOf(tree: Tree): string[] {
-  const found = new Set<string>()
-  const visit = (node: Tree): Tree => {
-    if (node.kind === 'column') found.add(node.name)
-    return rebuild(node, visit)
-  }
-  visit(tree)
-  return [...found].sort()
+  const found = nodesOf(tree, node => node.kind === 'column').map(node => (node.kind === 'column' ? node.name : ''))
+  return [...new Set(found)].sort()
 }

@@ -3,7 +3,7 @@ import type { DelimitedFormat, QualitySignal } from '../../contracts/data/feed-c
 import { Failure } from '../../contracts/failures.ts'
 import type { ReadLimits } from '../records/record.ts'
 import { type Dialect, findDialects, findLineTerminator, type Row, rowsOf } from './dialect.ts'
-import { refuseFixedWidth } from './foreign.ts'
+import { refuseUntabular } from './foreign.ts'
 import { findHeader } from './header.ts'
 import type { SampleTable } from './sample.ts'
 import { findTrailer } from './trailer.ts'
@@ -20,15 +20,19 @@ interface Given {
 }
 
 const leastScore = 0.25
+/** Where a row of names says which delimiter it is, rows may be this ragged. */
+const leastNamedScore = 0.05
 const tailRows = 16
 
 /** @throws Failure FILE_HEADER_ONLY, FILE_RECORD_TOO_LONG, FILE_FORMAT_UNKNOWN (fixed width) */
 export function findDelimited(text: string, given: Given): DelimitedSample {
-  const [best, second] = findDialects(text, given.complete, given.limits)
-  if (best === undefined || best.score < leastScore) {
-    refuseFixedWidth(text.slice(0, 64 * 1024).split(/\r\n|\r|\n/), given.path)
+  const dialects = findDialects(text, given.complete, given.limits)
+  const best = dialects.find(({ score, named }) => score >= (named ? leastNamedScore : leastScore))
+  if (best === undefined) {
+    refuseUntabular(text.slice(0, 64 * 1024).split(/\r\n|\r|\n/), given.path)
     return layOut(text, singleColumn(text), 0.4, given)
   }
+  const second = dialects.find(one => one !== best)
   const lead =
     second === undefined || second.dialect.delimiter === best.dialect.delimiter ? best.score : best.score - second.score
   return layOut(text, best.dialect, Math.min(1, best.score * 0.6 + 0.4 * Math.min(1, lead * 2)), given)
@@ -48,7 +52,13 @@ export function readDelimited(
   const width = Math.max(1, names.length || usualWidth(rows.slice(first)))
   const last = rows.at(-1)?.lastLine ?? 0
   const end = complete ? rows.findLastIndex(({ lastLine }) => lastLine <= last - format.trailerLines) + 1 : rows.length
-  return { format, table: tableOf(rows.slice(first + format.headerRows, end), names, width, 0.9, path) }
+  return {
+    format,
+    table: tableOf(rows.slice(first + format.headerRows, end), names, width, 0.9, {
+      path,
+      delimiter: format.delimiter,
+    }),
+  }
 }
 
 function layOut(
@@ -79,7 +89,10 @@ function layOut(
   const preambleLines = head.line - 1
   const format = { kind: 'delimited' as const, ...dialect, preambleLines, headerRows: header.headerRows, trailerLines }
   const names = header.headerRows === 1 ? head.fields : []
-  const table = tableOf(records, names, header.width, confidence * (0.85 + 0.15 * Math.abs(header.certainty)), path)
+  const table = tableOf(records, names, header.width, confidence * (0.85 + 0.15 * Math.abs(header.certainty)), {
+    path,
+    delimiter: dialect.delimiter,
+  })
   return { format, table: { ...table, signals: [...layoutSignals(format, header.certainty), ...table.signals] } }
 }
 
@@ -115,7 +128,7 @@ function tableOf(
   names: readonly string[],
   width: number,
   confidence: number,
-  path: string,
+  { path, delimiter }: { path: string; delimiter: string },
 ): SampleTable {
   const wellFormed = records.filter(row => judge(row, width) === undefined)
   const malformed = records.length - wellFormed.length
@@ -146,6 +159,7 @@ function tableOf(
       sourceName: names.length === 0 ? `column_${i + 1}` : (names[i]?.trim() ?? ''),
     })),
     rows: wellFormed.map(({ fields }) => fields),
+    ...(delimiter === ',' ? { decimalHint: '.' as const } : {}),
     malformed,
     signals,
     confidence: confidence * (records.length === 0 ? 0.5 : 1 - malformed / records.length),

@@ -30,7 +30,10 @@ export function describeTable(table: SampleTable, policy: DiscoveryPolicy, compl
       tokens,
     ),
   )
-  const context = { complete: complete && rows.length === table.rows.length, decimals: decimalMarks(profiles) }
+  const context = {
+    complete: complete && rows.length === table.rows.length,
+    decimals: decimalMarks(profiles, table.decimalHint),
+  }
   const signals: QualitySignal[] = []
   const columns = table.columns.map(({ sourceName, sourcePath }, index): FeedColumn => {
     const name = named.names[index] ?? `column_${index + 1}`
@@ -68,8 +71,8 @@ export function describeTable(table: SampleTable, policy: DiscoveryPolicy, compl
   }
 }
 
-/** Decimal marks that at least one column leaves no doubt about. */
-function decimalMarks(profiles: readonly ColumnProfile[]): ReadonlySet<'.' | ','> {
+/** Decimal marks that at least one column leaves no doubt about, or else the one that the dialect speaks for. */
+function decimalMarks(profiles: readonly ColumnProfile[], hint: '.' | ',' | undefined): ReadonlySet<'.' | ','> {
   const marks = new Set<'.' | ','>()
   for (const profile of profiles) {
     if (profile.present === 0 || shareOf(profile, value => /\d[.,]\d/.test(value)) === 0) continue
@@ -81,5 +84,5 @@ function decimalMarks(profiles: readonly ColumnProfile[]): ReadonlySet<'.' | ','
       if (reads(own) > 0.95 && reads(other) < 0.95) marks.add(mark)
     }
   }
-  return marks
+  return marks.size === 0 && hint !== undefined ? new Set([hint]) : marks
 }

@@ -22,6 +22,8 @@ export interface ScoredDialect {
   readonly score: number
   /** Fields that most rows have. */
   readonly width: number
+  /** The first row that is as wide has a name in each cell, and the delimiter is a usual one. */
+  readonly named: boolean
 }
 
 const lookCharacters = 192 * 1024
@@ -115,11 +117,18 @@ export function findDialects(text: string, complete: boolean, limits: ReadLimits
   for (const [delimiter, benefit] of delimiters) {
     if (!looked.includes(delimiter) || (told !== undefined && told !== delimiter)) continue
     if (delimiter.length === 1 && alwaysDoubled(looked, delimiter)) continue
-    for (const [quote, escape] of quotings(looked, delimiter)) {
-      const dialect: Dialect = { delimiter, quote, escape, lineTerminator }
+    for (const [quote, escaping] of quotings(looked, delimiter)) {
+      const dialect: Dialect = { delimiter, quote, escape: escaping, lineTerminator }
       const scored = judge(rowsOf(looked, dialect, limits, last, lookRows), delimiter, quote, told !== undefined)
       // The usual quoting comes first, and is given up only for a reading that is better, not for one as good.
-      if (scored.width > 1) found.push({ dialect, width: scored.width, score: scored.score * benefit })
+      if (scored.width > 1) {
+        found.push({
+          dialect,
+          width: scored.width,
+          score: scored.score * benefit,
+          named: benefit === 1 && scored.named,
+        })
+      }
     }
   }
   return found
@@ -157,7 +166,7 @@ function judge(
   delimiter: string,
   quote: string | null,
   told: boolean,
-): { score: number; width: number } {
+): { score: number; width: number; named: boolean } {
   const counts = new Map<number, number>()
   for (const { fields, code } of rows)
     if (code === undefined) counts.set(fields.length, (counts.get(fields.length) ?? 0) + 1)
@@ -165,7 +174,7 @@ function judge(
     (best, next) => (next[1] * (next[0] - 1) > best[1] * (best[0] - 1) ? next : best),
     [1, 0] as [number, number],
   )
-  if (width < 2) return { score: 0, width: 1 }
+  if (width < 2) return { score: 0, width: 1, named: false }
   // Titles in front and totals behind are judged elsewhere.
   const first = rows.findIndex(({ fields }) => fields.length === width)
   const end = rows.findLastIndex(({ fields }) => fields.length === width) + 1
@@ -173,7 +182,9 @@ function judge(
   const outside = rows.length - body.length
   const regular = most / Math.max(1, body.length)
   const broken = body.filter(({ code }) => code !== undefined).length / Math.max(1, body.length)
-  const edges = told ? 1 : 1 - 0.5 * (outside / rows.length)
+  // One row among others is rather a line that happens to have the character.
+  const lone = body.length === 1 && outside > 0 ? 0.2 : 1
+  const edges = told ? 1 : lone * (1 - 0.5 * (outside / rows.length))
   let cells = 0
   let sense = 0
   for (const { fields } of body.slice(0, 200)) {
@@ -183,12 +194,20 @@ function judge(
     }
   }
   const score = regular ** 2 * edges * (sense / Math.max(1, cells)) * (1 - 1 / width) * Math.max(0, 1 - 2 * broken)
-  return { score, width }
+  return { score, width, named: areNames(rows[first]?.fields ?? []) }
 }
 
 const number = /^[-+]?[€$£]?\s?\d{1,3}(?:[.,' ]?\d{3})*(?:[.,]\d+)?\s?[€$£%]?$/
 const plainValue = /^[\p{L}\p{N}_.+\-/#%€$£@()&' :]*$/u
 const otherDelimiters = [',', ';', '\t', '|', '~', '^']
+
+function areNames(cells: readonly string[]): boolean {
+  const names = cells.map(cell => cell.trim())
+  return (
+    names.every(name => /^[\p{L}_#][^\n]{0,39}$/u.test(name) && name.split(/\s+/).length <= 5) &&
+    new Set(names).size === names.length
+  )
+}
 
 /** How much a cell looks like one value, 0 to 1. */
 function senseOf(cell: string, delimiter: string, quote: string | null): number {

@@ -32,7 +32,7 @@ export function discover(sample: Sample, policy: DiscoveryPolicy, known: Known =
   const { encoding, signals } =
     declared === undefined ? findEncoding(head, complete) : { encoding: declared, signals: [] }
   const text = decode(head, encoding, complete)
-  if (complete && /^[\s\x1a\0]*$/.test(text)) throw empty(path)
+  if (complete && text.replaceAll('\0', '').replaceAll('\x1a', '').trim() === '') throw empty(path)
   refuseBinary(text, path)
   const { format, table } =
     known.format === undefined

@@ -50,9 +50,12 @@ function wideEncoding(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   const zeros = [0, 0]
   for (let i = 0; i < length; i++) if (bytes[i] === 0) zeros[i & 1] = (zeros[i & 1] ?? 0) + 1
   const [even = 0, odd = 0] = zeros.map(count => count / Math.max(1, length / 2))
-  if (odd > 0.1 && even < 0.02) return 'utf-16le'
-  if (even > 0.1 && odd < 0.02) return 'utf-16be'
-  return undefined
+  const encoding = odd > 0.1 && even < 0.02 ? 'utf-16le' : even > 0.1 && odd < 0.02 ? 'utf-16be' : undefined
+  if (encoding === undefined) return undefined
+  // A stray zero byte in ASCII would make rare characters of its neighbours.
+  const text = iconv.decode(Buffer.from(bytes.subarray(0, length)), encoding)
+  const usual = Array.from(text).filter(c => c < '\u0600').length
+  return usual > 0.8 * text.length ? encoding : undefined
 }
 
 /** Without a character that the end of the sample cut in two. */
@@ -153,7 +156,7 @@ function plausibility(text: string): number {
       if (upper.test(c) && lower.test(before)) score -= 2
       if (isForeign(c) !== isForeign(before) && letter.test(before)) score -= 2
       if (/\d/.test(before)) score -= 1
-      else if (!letter.test(before) && !letter.test(after)) score -= upper.test(c) ? 2 : 0.5
+      else if (!letter.test(before) && !letter.test(after)) score -= upper.test(c) ? 2 : 1.6
     } else if (!goodSymbols.has(c)) score -= c >= '\u2500' && c <= '\u25ff' ? 4 : 1
     else if (inWord && c !== '’' && c !== '·') score -= 2
     else score += /\d/.test(before + text[i - 2] + after) ? 1 : 0.5

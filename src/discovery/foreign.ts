@@ -66,20 +66,28 @@ export function refuseForeignText(text: string, path: string): void {
   if (/^%YAML|^---\s*\n[\w-]+:\s/.test(start)) refuse('a YAML document')
 }
 
-/** @throws Failure FILE_FORMAT_UNKNOWN where the lines are of one length and no delimiter was found */
-export function refuseFixedWidth(lines: readonly string[], path: string): void {
-  const counted = new Map<number, number>()
-  const long = lines.filter(line => line.trim().length > 0)
-  for (const line of long) counted.set(line.length, (counted.get(line.length) ?? 0) + 1)
-  const [length, times] = [...counted].reduce((best, next) => (next[1] > best[1] ? next : best), [0, 0] as [
-    number,
-    number,
-  ])
-  const padded = long.filter(line => /[ _]{3,}/.test(line)).length
-  if (length > 20 && times >= 3 && times >= long.length * 0.4 && padded >= times * 0.8) {
+/** @throws Failure FILE_FORMAT_UNKNOWN where no delimiter was found, and the lines are of fixed width, aligned by spaces, or running text */
+export function refuseUntabular(lines: readonly string[], path: string): void {
+  const filled = lines.filter(line => line.trim() !== '' && !line.startsWith('#'))
+  const share = (test: (line: string) => boolean) => filled.filter(test).length / Math.max(1, filled.length)
+  if (filled.length < 3) return
+  const lengths = new Map<number, number>()
+  for (const { length } of filled) lengths.set(length, (lengths.get(length) ?? 0) + 1)
+  const [length, times] = [...lengths].reduce((best, next) => (next[1] > best[1] ? next : best))
+  const padded = (line: string) => /[ _.]{3,}/.test(line)
+  if (length > 20 && times >= 3 && times >= filled.length * 0.4 && share(padded) >= 0.5) {
     throw new Failure(
       'FILE_FORMAT_UNKNOWN',
       `${path} has lines of fixed width (${length} characters), which is not read.`,
     )
+  }
+  if (share(line => (line.match(/\S(?: {2,}|[_.]{3,})(?=\S)/g)?.length ?? 0) >= 2) >= 0.7) {
+    throw new Failure(
+      'FILE_FORMAT_UNKNOWN',
+      `${path} has columns of fixed width, aligned by spaces, which is not read.`,
+    )
+  }
+  if (share(line => line.trim().split(/\s+/).length >= 6) > 0.5) {
+    throw new Failure('FILE_FORMAT_UNKNOWN', `${path} is running text without a delimiter, no table.`)
   }
 }

@@ -32,8 +32,11 @@ export function findHeader(rows: readonly Row[], usual: number): FoundHeader {
 }
 
 function headerAt(rows: readonly Row[], first: number, usual: number): FoundHeader {
-  const body = rows.slice(first + 1, first + 1 + bodyRows).filter(({ code }) => code === undefined)
   const head = rows[first]?.fields ?? []
+  // Files that were put together repeat their header: such a row says nothing of what the values are like.
+  const body = rows
+    .slice(first + 1, first + 1 + bodyRows)
+    .filter(({ code, fields }) => code === undefined && !isSame(fields, head))
   const certainty = headerCertainty(
     head,
     body.map(({ fields }) => fields),
@@ -64,6 +67,9 @@ function headerAt(rows: readonly Row[], first: number, usual: number): FoundHead
     certainty,
   }
 }
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((cell, index) => cell.replace(/^\ufeff/, '') === b[index])
 
 const filled = (fields: readonly string[]): number => fields.filter(field => field.trim() !== '').length
 

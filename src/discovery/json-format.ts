@@ -1,4 +1,5 @@
 /** Whether a text is JSON, one value per line or a document, and where in a document its records are. Pure. */
+import { withoutSeparator } from '../records/json-record.ts'
 import { isObject, parseJson } from '../records/json-value.ts'
 
 export type JsonShape = { readonly kind: 'ndjson' } | { readonly kind: 'json'; readonly recordPath: string[] }
@@ -6,10 +7,10 @@ export type JsonShape = { readonly kind: 'ndjson' } | { readonly kind: 'json'; r
 const lookLines = 200
 
 export function findJson(text: string, complete: boolean): JsonShape | undefined {
-  const start = text.slice(0, 4096).replace(/^[\s\x1e]+/, '')
+  const start = withoutSeparator(text.slice(0, 4096).trimStart()).trimStart()
   const lines = text
     .split('\n', lookLines + 1)
-    .map(line => line.replace(/^\x1e/, '').trim())
+    .map(line => withoutSeparator(line).trim())
     .filter(line => line !== '')
   if (!complete && lines.length <= lookLines && lines.length > 1) lines.pop()
   const whole = lines.filter(isWholeObject).length

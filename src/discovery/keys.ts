@@ -56,12 +56,9 @@ function partOf({ columns, profiles, rows, policy }: KeyInput, column: FeedColum
   }
   // `id` alone says more than `tax class id`.
   likeness -= 0.04 * Math.min(4, Math.max(0, wordsOf(column.sourceName).length - 2))
-  if (
-    /^(id|sku|gtin|ean|upc)$/.test(column.semantic ?? '') ||
-    column.semantic === 'gtin' ||
-    column.semantic === 'uuid'
-  ) {
-    likeness += 0.15
+  if (column.semantic === 'gtin' || column.semantic === 'uuid') {
+    // Numbers that others gave out are keys where the vendor has none of his own.
+    likeness += word === undefined ? 0.15 : column.semantic === 'gtin' ? -0.05 : 0.05
     reasons.push(`its values are ${column.semantic}`)
   }
   likeness += 0.15 * (1 - index / columns.length)

@@ -18,6 +18,8 @@ export interface SampleTable {
   /** Well-formed records only; null: nothing there. */
   readonly rows: readonly (readonly (string | null)[])[]
   readonly malformed: number
+  /** The decimal mark that the dialect speaks for, where no value does: a comma that delimits hardly marks decimals. */
+  readonly decimalHint?: '.' | ','
   readonly signals: readonly QualitySignal[]
   /** How sure the reading of the structure is, 0 to 1. */
   readonly confidence: number

@@ -30,7 +30,8 @@ function isTrailer(row: TailRow, body: readonly (readonly (string | null)[])[], 
   const label = cells.findIndex(cell => cell !== '')
   if (label === -1) return false
   const values = body.map(fields => (fields[label] ?? '').trim()).filter(value => value !== '')
-  const strange = values.length > 0 && !values.some(value => alike(cells[label] as string, value))
+  // Text in a column where no record has any is as strange as text of another kind.
+  const strange = !values.some(value => alike(cells[label] as string, value))
   if (row.code === 'TOO_FEW_FIELDS') return strange && filled < width
   if (row.code !== undefined || !strange || body.length < 3) return false
   // As wide as a record: nothing but a sum, or empty where no record is.

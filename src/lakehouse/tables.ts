@@ -3,7 +3,7 @@ import { Failure } from '../../contracts/failures.ts'
 import type { Tables } from './commit.ts'
 import { currentSchema, currentSpec, emptyTable, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
 import { newSpec, type Partitioning } from './iceberg/partition.ts'
-import { type Column, missingColumns, newSchema, withColumns } from './iceberg/schema.ts'
+import { type Column, newSchema, refuseOtherTypes, withColumns } from './iceberg/schema.ts'
 import { ancestors, findWriteIn, headOf, mainBranch, nextTimestamp, withoutBranch } from './iceberg/snapshots.ts'
 import { locationOf } from './iceberg/storage.ts'
 import type { Summary } from './iceberg/summary.ts'
@@ -44,7 +44,7 @@ const defaults = {
   'write.metadata.delete-after-commit.enabled': 'true',
 }
 
-/** Makes the table, or finds it: an existing one keeps its columns, and a column of another type is refused. */
+/** Makes the table, or finds it: an existing one keeps its columns, and a column of a type that does not go with them is refused. */
 export async function createTable(
   tables: Tables,
   warehouseDir: string,
@@ -65,11 +65,11 @@ export async function createTable(
     )
   }
   const { metadata } = await tables.load(table)
-  missingColumns(currentSchema(metadata), definition.columns)
+  refuseOtherTypes(currentSchema(metadata), definition.columns)
   return describe(table, metadata)
 }
 
-/** Adds the columns the table lacks, all optional, each with a new field id. Nothing happens where it lacks none. */
+/** Adds the columns the table lacks, all optional, each with a new field id, and widens those that are too narrow. */
 export async function addColumns(
   tables: Tables,
   table: TableName,

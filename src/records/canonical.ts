@@ -1,6 +1,6 @@
 /**
- * Any feed as one strict dialect that every engine reads alike: UTF-8, comma, every value in double quotes (doubled inside), lines end with LF,
- * no header. An empty field without quotes is null; the empty text is written so, since it always means "no value". Columns: those of the contract
+ * Any feed as one strict dialect that every engine reads alike: UTF-8, comma, every text in double quotes (doubled inside), lines end with LF,
+ * no header. An empty field, quoted or not, is null: the empty text always means "no value". Columns: those of the contract
  * that are not retired, then `recordColumns`. A malformed record has its raw text, code and message, and null in every column.
  */
 import { once } from 'node:events'
@@ -64,14 +64,11 @@ export async function writeCanonical(
 }
 
 function lineOf(record: SourceRecord, blank: string): string {
-  const place = `"${record.number}","${record.line}",${record.byteOffset === null ? '' : `"${record.byteOffset}"`},${field(record.raw)}`
-  if (record.kind === 'malformed') return `${blank}${place},${field(record.code)},${field(record.message)}\n`
-  let line = ''
-  for (const value of record.fields) line += `${field(value)},`
-  return `${line}${place},,\n`
+  const place = `${record.number},${record.line},${record.byteOffset ?? ''},"${doubled(record.raw)}"`
+  if (record.kind === 'malformed') return `${blank}${place},"${record.code}","${doubled(record.message)}"\n`
+  // Most records have no quote at all: their values are joined as they are.
+  const values = record.raw.includes('"') ? record.fields.map(value => doubled(value ?? '')) : record.fields
+  return `"${values.join('","')}",${place},,\n`
 }
 
-function field(value: string | null): string {
-  if (value === null || value === '') return ''
-  return value.includes('"') ? `"${value.replaceAll('"', '""')}"` : `"${value}"`
-}
+const doubled = (text: string): string => (text.includes('"') ? text.replaceAll('"', '""') : text)

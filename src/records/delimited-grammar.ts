@@ -10,6 +10,7 @@
  * What a call finds stands in the public fields until the next call.
  */
 import type { DelimitedFormat } from '../../contracts/data/feed-contract.ts'
+import { Finder } from './finder.ts'
 
 const carriageReturn = 13
 const lineFeed = 10
@@ -17,32 +18,6 @@ const space = 32
 
 /** No such place: the text ends first. */
 export const nowhere = -1
-
-/** Where a character stands next: searched for once, remembered until it is passed. */
-class Finder {
-  readonly #wanted: string
-  #text = ''
-  #at = -1
-
-  /** Nothing is found of an empty text. */
-  constructor(wanted: string) {
-    this.#wanted = wanted
-  }
-
-  load(text: string): void {
-    this.#text = text
-    this.#at = this.#wanted === '' ? Number.POSITIVE_INFINITY : -1
-  }
-
-  /** The first place at or behind `index`; Infinity: none. `index` rises from call to call, or the answer is that of a later place. */
-  from(index: number): number {
-    if (this.#at < index) {
-      const at = this.#text.indexOf(this.#wanted, index)
-      this.#at = at === -1 ? Number.POSITIVE_INFINITY : at
-    }
-    return this.#at
-  }
-}
 
 /** What was seen that a simpler reader might take in another way. */
 export interface Irregularities {
@@ -114,6 +89,8 @@ export class RecordGrammar {
     this.openQuote = nowhere
     this.error = undefined
     this.fieldCount = 0
+    const firstLineEnd = this.#lineEnds.from(start)
+    if (firstLineEnd < length && this.#isPlain(start, firstLineEnd)) return this.#plainLine(start, firstLineEnd, last)
     for (let fieldStart = start; ; ) {
       let from = fieldStart
       let close = nowhere
@@ -138,17 +115,17 @@ export class RecordGrammar {
       const lineEnd = this.#lineEnds.from(from)
       const delimiter = this.#delimiters.from(from)
       let end = Math.min(lineEnd, delimiter, length)
-      const escape = this.#escapes.from(from)
-      if (escape < end) end = this.#escapedEnd(escape)
+      const escapeAt = this.#escapes.from(from)
+      if (escapeAt < end) end = this.#escapedEnd(escapeAt)
       if (end >= length && !last) return this.#again()
-      const ended = end >= length || text.startsWith(this.lineMark, end)
+      const ended = end >= length || (escapeAt < end ? text.startsWith(this.lineMark, end) : end === lineEnd)
       let contentEnd = end
       if (ended && this.lineMark === '\n' && end > fieldStart && text.charCodeAt(end - 1) === carriageReturn)
         contentEnd--
       if (this.#returns.from(from) < contentEnd) this.irregular.strayCarriageReturn = true
       if (close === nowhere) {
         if (this.#quotes.from(fieldStart) < end) this.irregular.quoteInPlainField = true
-        this.#mark(fieldStart, contentEnd, escape < end)
+        this.#mark(fieldStart, contentEnd, escapeAt < end)
       }
       if (!ended) {
         fieldStart = end + this.#delimiterText.length
@@ -157,6 +134,36 @@ export class RecordGrammar {
       this.contentEnd = contentEnd
       return end >= length ? length : this.#afterLineEnd(end, contentEnd, last)
     }
+  }
+
+  /** No quote, escape or stray carriage return up to the line end: the line is the record. */
+  #isPlain(start: number, lineEnd: number): boolean {
+    return (
+      this.#quotes.from(start) > lineEnd &&
+      this.#escapes.from(start) > lineEnd &&
+      this.#returns.from(start) >= lineEnd - 1
+    )
+  }
+
+  #plainLine(start: number, lineEnd: number, last: boolean): number {
+    const { starts, ends } = this
+    const ofDelimiter = this.#delimiterText.length
+    const carried = this.lineMark === '\n' && lineEnd > start && this.#text.charCodeAt(lineEnd - 1) === carriageReturn
+    const contentEnd = carried ? lineEnd - 1 : lineEnd
+    let fieldStart = start
+    let count = 0
+    for (let at = this.#delimiters.from(start); at < contentEnd; at = this.#delimiters.from(fieldStart)) {
+      starts[count] = fieldStart
+      ends[count] = at
+      this.#escaped[count++] = false
+      fieldStart = at + ofDelimiter
+    }
+    starts[count] = fieldStart
+    ends[count] = contentEnd
+    this.#escaped[count++] = false
+    this.fieldCount = count
+    this.contentEnd = contentEnd
+    return this.#afterLineEnd(lineEnd, contentEnd, last)
   }
 
   /** The values of the record last parsed, unquoted and unescaped. */
@@ -242,11 +249,11 @@ export class RecordGrammar {
     return value.includes(this.#quoteText) || (this.#escape !== nowhere && value.includes(this.#escapeText))
   }
 
-  /** The end of a plain field whose first escape stands at `escape`. */
-  #escapedEnd(escape: number): number {
+  /** The end of a plain field whose first escape stands at `at`. */
+  #escapedEnd(at: number): number {
     const text = this.#text
     this.irregular.otherEscape = true
-    let i = escape + 2
+    let i = at + 2
     while (i < text.length && !text.startsWith(this.lineMark, i) && !text.startsWith(this.#delimiterText, i)) {
       i += text.charCodeAt(i) === this.#escape ? 2 : 1
     }

@@ -1,7 +1,7 @@
 /** One JSON value per line. Blank lines are no records; a broken line is one malformed record. */
 import type { JsonLinesFormat } from '../../contracts/data/feed-contract.ts'
 import { byteWidth, type TextPiece } from './decode.ts'
-import { type JsonRecord, type JsonSplitter, judgeJson } from './json-record.ts'
+import { type JsonRecord, type JsonSplitter, judgeJson, withoutSeparator } from './json-record.ts'
 import { type ReadLimits, rawLimitCharacters } from './record.ts'
 import { TextWindow } from './text-window.ts'
 
@@ -44,8 +44,7 @@ export class JsonLines implements JsonSplitter {
     this.#cut = undefined
     if (cut !== undefined) yield { ...cut, line, code: 'RECORD_TOO_LONG' }
     else {
-      // A record separator (RFC 7464) in front of a line is no part of it.
-      const raw = text.slice(start, end).replace(/^\x1e/, '').trimEnd()
+      const raw = withoutSeparator(text.slice(start, end)).trimEnd()
       if (raw.trim() !== '') yield judgeJson({ raw, line, byteOffset: this.#window.byteOffset(start) }, this.#limit)
     }
   }

@@ -22,6 +22,9 @@ export interface JsonSplitter {
   end(): Iterable<JsonRecord>
 }
 
+/** A record separator (RFC 7464) in front of a line is no part of it. */
+export const withoutSeparator = (line: string): string => (line.startsWith('\x1e') ? line.slice(1) : line)
+
 export function judgeJson(place: JsonPlace, maxRecordBytes: number): JsonRecord {
   const { raw } = place
   if (raw.length > maxRecordBytes || (raw.length * 3 > maxRecordBytes && Buffer.byteLength(raw) > maxRecordBytes)) {

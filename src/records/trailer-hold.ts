@@ -2,7 +2,7 @@
 import type { ByteWidth, TextPiece } from './decode.ts'
 import { TextWindow } from './text-window.ts'
 
-const blank = /^[ \t\r\n\x1a\xa0]*$/
+const isBlank = (line: string): boolean => line.replaceAll('\x1a', '').trim() === ''
 
 export class TrailerHold {
   readonly #lines: number
@@ -46,7 +46,7 @@ export class TrailerHold {
     let lines = 0
     for (let end = text.length; end > 0; ) {
       const start = end < 2 ? 0 : text.lastIndexOf(this.#mark, end - 2) + 1
-      if (lines > 0 || !blank.test(text.slice(start, end))) lines++
+      if (lines > 0 || !isBlank(text.slice(start, end))) lines++
       if (lines === this.#lines) return start
       end = start
     }

@@ -70,7 +70,7 @@ export function startAiworkflow(words: readonly string[]): Running {
   }
 }
 
-/** The same without a process of its own: quick, for what ends before a workspace is opened. */
+/** The same in this process: quick, and all there is to see but signals, the launcher, and who else writes to the streams. */
 export async function typed(
   words: readonly string[],
   environment: Readonly<Record<string, string>> = {},
@@ -85,8 +85,8 @@ export async function typed(
 }
 
 /** The one document on stdout. Anything beside it, a second one included, is a syntax error here. */
-export async function document<S extends z.ZodType>(schema: S, typed: readonly string[], place: Place = {}) {
-  const ended = await aiworkflow([...typed, '--json'], place)
+export async function document<S extends z.ZodType>(schema: S, words: readonly string[]) {
+  const ended = await typed([...words, '--json'])
   return { ...ended, document: schema.parse(JSON.parse(ended.stdout)) }
 }
 
@@ -99,7 +99,7 @@ export async function temporaryFolder(): Promise<string> {
 /** A workspace as `init` makes it, with files below landing that were written a while ago. */
 export async function workspaceWith(files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
   const folder = await temporaryFolder()
-  const made = await aiworkflow(['init', folder])
+  const made = await typed(['init', folder])
   if (made.code !== 0) throw new Error(made.stderr)
   for (const [path, content] of Object.entries(files)) await land(folder, path, content)
   return folder

@@ -3,6 +3,7 @@ import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
 import { chain } from '../../contracts/chain.ts'
 import { renderChain } from '../../src/cli/render/chain.ts'
+import { boardLines } from '../../src/cli/render/progress.ts'
 import { table } from '../../src/cli/render/table.ts'
 import { bytes, cut, visible, widthOf, wrap } from '../../src/cli/render/text.ts'
 import { wantsColor } from '../../src/cli/terminal.ts'
@@ -108,5 +109,24 @@ describe('picture of the chain', () => {
       expect(picture).toContain(nodes.join(' → '))
       for (const topic of [...emits, ...consumes]) expect(picture).toContain(topic)
     }
+  })
+})
+
+describe('progress on a screen', () => {
+  const colors = pc.createColors(false)
+  const journey = (feed: string, agent?: string, node?: string) => ({ feed, file: `${feed}.csv`, agent, node })
+
+  test('a delivery stands at its agent: those before it are done, those after it are to come', () => {
+    expect(boardLines([journey('acme/lamps', 'modeling', 'map')], { columns: 120, rows: 24 }, colors)).toEqual([
+      'acme/lamps  planner ✓  ingestion ✓  modeling ▸ map  validator  acme/lamps.csv',
+    ])
+  })
+
+  test('what does not fit the screen is counted, and no line is wider than it', () => {
+    const many = Array.from({ length: 30 }, (_, id) => journey(`vendor_${id}/products`, 'planner', 'inspect'))
+    const lines = boardLines(many, { columns: 40, rows: 10 }, colors)
+    expect(lines[0]).toBe('… and 22 more')
+    expect(lines).toHaveLength(9)
+    expect(lines.every(line => widthOf(line) < 40)).toBe(true)
   })
 })

@@ -1,4 +1,5 @@
 import { symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -11,7 +12,7 @@ const ErrorDocument = z.strictObject({
 
 describe('help', () => {
   test('--help names every command and every exit code', async () => {
-    const { code, stdout, stderr } = await aiworkflow(['--help'])
+    const { code, stdout, stderr } = await typed(['--help'])
     expect(code).toBe(0)
     expect(stderr).toBe('')
     for (const name of Object.keys(commands)) expect(stdout).toContain(`\n  ${name} `)
@@ -26,7 +27,7 @@ describe('help', () => {
 
   test('--version is the version of the package, as text and as a document', async () => {
     const { document: said } = await document(z.strictObject({ version: z.string() }), ['--version'])
-    expect((await aiworkflow(['--version'])).stdout).toBe(`${said.version}\n`)
+    expect((await typed(['--version'])).stdout).toBe(`${said.version}\n`)
   })
 })
 
@@ -61,11 +62,17 @@ describe('--json on failure', () => {
   test.each([
     [['rnu'], 2, 'USAGE'],
     [['run', '/nowhere/at/all'], 1, 'PATH_UNKNOWN'],
-    [['query', '.', 'SELECT 1'], 1, 'CATALOG_MISSING'],
-  ])('%j prints one document with code, message and way out, and nothing else', async (typed, exitCode, errorCode) => {
-    const { code, document: said, stderr } = await document(ErrorDocument, typed, { cwd: await temporaryFolder() })
+    [['query', tmpdir(), 'SELECT 1'], 1, 'CATALOG_MISSING'],
+  ])('%j prints one document with code, message and way out, and nothing else', async (words, exitCode, errorCode) => {
+    const { code, document: said, stderr } = await document(ErrorDocument, words)
     expect({ code, errorCode: said.error.code, stderr }).toEqual({ code: exitCode, errorCode, stderr: '' })
   })
+})
+
+test('as a process: the document alone on stdout, the exit code beside it', async () => {
+  const { code, stdout, stderr } = await aiworkflow(['run', '/nowhere/at/all', '--json'])
+  expect(ErrorDocument.parse(JSON.parse(stdout)).error.code).toBe('PATH_UNKNOWN')
+  expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
 })
 
 test('the launcher finds its home through links, from any folder', async () => {

@@ -1,92 +1,25 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Mapping } from '../../contracts/data/mapping.ts'
-import { NormalizationRule, Rule } from '../../contracts/data/rule.ts'
-import { Standard } from '../../contracts/data/standard.ts'
-import { type CoreDocuments, compileChecks, compileContractChecks, compileCore, planCore } from '../../src/compiler/core-plan.ts'
+import { Rule } from '../../contracts/data/rule.ts'
+import { type CoreDocuments, compileCore, planCore } from '../../src/compiler/core-plan.ts'
 import { coreTable, errorTable } from '../../src/compiler/tables.ts'
-import { column, contractOf, facts } from './contracts.ts'
+import { facts } from './contracts.ts'
+import { documents, mapped, mappingOf, rule, standard } from './core-fixture.ts'
 import { literal, testEngine } from './engine.ts'
 
 const engine = await testEngine()
-
-const standard = Standard.parse({
-  kind: 'standard',
-  name: 'product',
-  version: '3.2.1',
-  owner: 'data-office',
-  description: 'One article.',
-  key: ['id'],
-  columns: [
-    { name: 'id', type: 'string', required: true, definition: 'Article number.' },
-    { name: 'title', type: 'string', required: true, definition: 'Name.' },
-    { name: 'price', type: 'decimal(18,2)', required: false, definition: 'Price.' },
-    { name: 'stock', type: 'long', required: false, definition: 'Stock.' },
-    { name: 'currency', type: 'string', required: false, definition: 'Currency.', fallback: 'currency' },
-    { name: 'colour', type: 'string', required: false, definition: 'Colour.' },
-  ],
-  checks: [
-    { id: 'price.positive', column: 'price', expression: 'price >= 0', severity: 'reject', message: 'The price is negative.', owner: 'pricing' },
-    { id: 'title.long', column: 'title', expression: 'length(title) >= 3', severity: 'warn', message: 'The name is short.', owner: 'data-office' },
-    { id: 'some.price', scope: 'table', expression: 'count(price) > 0', severity: 'refuse', message: 'No price.', owner: 'pricing' },
-  ],
-})
-
-const contract = contractOf([
-  column('artnr', 'string'),
-  column('name', 'string'),
-  column('preis', 'string'),
-  column('menge', 'double'),
-])
-
-const mapped = (name: string, expression: string | null, more: object = {}) => ({
-  column: name,
-  expression,
-  sourceColumns: [],
-  status: expression === null ? 'absent' : 'accepted',
-  step: 'evidence',
-  confidence: 1,
-  evidence: [],
-  candidates: [],
-  ...more,
-})
-
-const mappingOf = (columns: object[]) =>
-  Mapping.parse({
-    vendor: 'acme',
-    table: 'products',
-    version: 4,
-    owner: 'feeds-team',
-    standard: { name: 'product', version: '3.2.1' },
-    contractVersion: 3,
-    region: 'EU',
-    columns,
-    createdAt: '2026-01-01T00:00:00Z',
-  })
-
-const rule = (id: string, name: string, region: string, expression: string) =>
-  NormalizationRule.parse({ id, column: name, region, expression, owner: 'pricing' })
-
-const documents: CoreDocuments = {
-  contract,
-  standard,
-  mapping: mappingOf([mapped('id', 'artnr'), mapped('title', 'name'), mapped('price', 'preis'), mapped('stock', 'menge')]),
-  normalization: [
-    rule('price.us', 'price', 'US', "replace(value, ',', '')"),
-    rule('price.eu', 'price', 'EU', "replace(replace(value, '.', ''), ',', '.')"),
-    rule('price.any', 'price', '*', 'value'),
-    rule('id.any', 'id', '*', 'trim(value)'),
-  ],
-  checks: [],
-  vendor: { vendor: 'acme', region: 'EU', currency: 'SEK' },
-}
 
 type Bronze = readonly [artnr: string | null, name: string | null, preis: string | null, menge: number | null]
 
 async function model(rows: readonly Bronze[], given: Partial<CoreDocuments> = {}) {
   const texts = compileCore({ ...documents, ...given }, facts)
-  const values = rows.map(([artnr, name, preis, menge], index) => `(${[literal(artnr), literal(name), literal(preis), menge ?? 'NULL', index + 1].join(', ')})`)
-  await engine.run('CREATE OR REPLACE TABLE bronze (artnr VARCHAR, name VARCHAR, preis VARCHAR, menge DOUBLE, _record_number BIGINT)')
+  const values = rows.map(
+    ([artnr, name, preis, menge], index) =>
+      `(${[literal(artnr), literal(name), literal(preis), menge ?? 'NULL', index + 1].join(', ')})`,
+  )
+  await engine.run(
+    'CREATE OR REPLACE TABLE bronze (artnr VARCHAR, name VARCHAR, preis VARCHAR, menge DOUBLE, _record_number BIGINT)',
+  )
   if (values.length > 0) await engine.run(`INSERT INTO bronze VALUES ${values.join(', ')}`)
   await engine.run(`CREATE OR REPLACE TABLE mapped AS ${texts.mapped}`)
   const [counts] = await engine.rows(texts.counts)
@@ -102,7 +35,19 @@ describe('the modelling of a delivery', () => {
   test('gives rows on the standard, with where they came from', async () => {
     const { accepted, rejected, counts } = await model([[' A1 ', 'Lamp', '1.234,50', 7]])
     expect(accepted).toEqual([
-      { id: 'A1', title: 'Lamp', price: '1234.50', stock: '7', currency: 'SEK', colour: null, _vendor_name: 'acme', _delivery_id: 'd_1', _run_id: 'r_1', _mapping_version: 4, _standard_version: '3.2.1' },
+      {
+        id: 'A1',
+        title: 'Lamp',
+        price: '1234.50',
+        stock: '7',
+        currency: 'SEK',
+        colour: null,
+        _vendor_name: 'acme',
+        _delivery_id: 'd_1',
+        _run_id: 'r_1',
+        _mapping_version: 4,
+        _standard_version: '3.2.1',
+      },
     ])
     expect(rejected).toEqual([])
     expect(counts).toEqual({ bronze: 1, rejected: 0, accepted: 1 })
@@ -110,10 +55,22 @@ describe('the modelling of a delivery', () => {
 
   test('has the columns of the core table and of the error table, in order and type', async () => {
     const { texts } = await model([])
-    const types: Record<string, string> = { string: 'VARCHAR', long: 'BIGINT', int: 'INTEGER', date: 'DATE', timestamptz: 'TIMESTAMP WITH TIME ZONE', 'decimal(18,2)': 'DECIMAL(18,2)' }
-    for (const [text, table] of [[texts.accepted, coreTable(standard)], [texts.rejected, errorTable]] as const) {
+    const types: Record<string, string> = {
+      string: 'VARCHAR',
+      long: 'BIGINT',
+      int: 'INTEGER',
+      date: 'DATE',
+      timestamptz: 'TIMESTAMP WITH TIME ZONE',
+      'decimal(18,2)': 'DECIMAL(18,2)',
+    }
+    for (const [text, table] of [
+      [texts.accepted, coreTable(standard)],
+      [texts.rejected, errorTable],
+    ] as const) {
       const described = await engine.rows(`DESCRIBE ${text}`)
-      expect(described.map(one => [one['column_name'], one['column_type']])).toEqual(table.columns.map(({ name, type }) => [name, types[type]]))
+      expect(described.map(one => [one['column_name'], one['column_type']])).toEqual(
+        table.columns.map(({ name, type }) => [name, types[type]]),
+      )
     }
   })
 
@@ -124,7 +81,15 @@ describe('the modelling of a delivery', () => {
     ['a key that is blank once it is normalized', ['  ', 'Lamp', '1', 1], [['id', 'CORE_KEY_MISSING', 'required.id']]],
     ['no required value', ['A1', null, '1', 1], [['title', 'CORE_REQUIRED_MISSING', 'required.title']]],
     ['a broken rule', ['A1', 'Lamp', '-1', 1], [['price', 'CORE_RULE_BROKEN', 'price.positive']]],
-    ['three reasons at once', [null, null, 'x', 1], [['id', 'CORE_KEY_MISSING', 'required.id'], ['price', 'CORE_VALUE_UNFIT', 'type.price'], ['title', 'CORE_REQUIRED_MISSING', 'required.title']]],
+    [
+      'three reasons at once',
+      [null, null, 'x', 1],
+      [
+        ['id', 'CORE_KEY_MISSING', 'required.id'],
+        ['price', 'CORE_VALUE_UNFIT', 'type.price'],
+        ['title', 'CORE_REQUIRED_MISSING', 'required.title'],
+      ],
+    ],
   ])('%s turns a row away, once per reason', async (_, bad, expected) => {
     const { accepted, rejected, counts } = await model([['A0', 'Chair', '1', 1], bad])
     expect(rejected.map(one => [one['column_name'], one['error_code'], one['rule_id']])).toEqual(expected)
@@ -134,71 +99,161 @@ describe('the modelling of a delivery', () => {
 
   test('a broken rule is told by its own words, as its owner’s, with the row it was', async () => {
     const { rejected } = await model([['A1', "O'Lamp", '-1', 1.5]])
-    expect(rejected[0]).toMatchObject({ stage: 'core', rule_id: 'price.positive', error_message: 'The price is negative.', owner: 'pricing', record_number: '1', contract_version: 3 })
-    expect(JSON.parse(String(rejected[0]!['raw_record']))).toEqual({ artnr: 'A1', name: "O'Lamp", preis: '-1', menge: 1.5 })
+    expect(rejected[0]).toMatchObject({
+      stage: 'core',
+      rule_id: 'price.positive',
+      error_message: 'The price is negative.',
+      owner: 'pricing',
+      record_number: '1',
+      contract_version: 3,
+    })
+    expect(JSON.parse(String(rejected[0]!['raw_record']))).toEqual({
+      artnr: 'A1',
+      name: "O'Lamp",
+      preis: '-1',
+      menge: 1.5,
+    })
   })
 
   test('of rows with one key the last of the delivery stands', async () => {
-    const { accepted, counts } = await model([['A1', 'old', '1', 1], ['A2', 'Chair', '1', 1], [' A1', 'new', '2', 1]])
-    expect(accepted.map(one => [one['id'], one['title']])).toEqual([['A2', 'Chair'], ['A1', 'new']])
+    const { accepted, counts } = await model([
+      ['A1', 'old', '1', 1],
+      ['A2', 'Chair', '1', 1],
+      [' A1', 'new', '2', 1],
+    ])
+    expect(accepted.map(one => [one['id'], one['title']])).toEqual([
+      ['A2', 'Chair'],
+      ['A1', 'new'],
+    ])
     expect(counts).toEqual({ bronze: 3, rejected: 0, accepted: 2 })
   })
 
   test('a later row that is rejected does not supersede an earlier good one', async () => {
-    const { accepted } = await model([['A1', 'good', '1', 1], ['A1', 'bad', '-5', 1]])
+    const { accepted } = await model([
+      ['A1', 'good', '1', 1],
+      ['A1', 'bad', '-5', 1],
+    ])
     expect(accepted.map(one => one['title'])).toEqual(['good'])
   })
 
   test('the first rule whose region fits decides', async () => {
     const price = async (region: string, text: string) =>
       (await model([['A1', 'Lamp', text, 1]], { vendor: { ...documents.vendor, region } })).accepted[0]?.['price']
-    expect([await price('US', '1,234.50'), await price('EU', '1.234,50'), await price('UK', '12.50')]).toEqual(['1234.50', '1234.50', '12.50'])
+    expect([await price('US', '1,234.50'), await price('EU', '1.234,50'), await price('UK', '12.50')]).toEqual([
+      '1234.50',
+      '1234.50',
+      '12.50',
+    ])
   })
 
   test('`value` is put into the tree: a literal that reads value stays', async () => {
     const normalization = [rule('t', 'title', '*', "concat(value, ' value ', vendor, ' ', region, ' ', currency)")]
-    expect((await model([['A1', 'Lamp', null, 1]], { normalization })).accepted[0]).toMatchObject({ title: 'Lamp value acme EU SEK' })
+    expect((await model([['A1', 'Lamp', null, 1]], { normalization })).accepted[0]).toMatchObject({
+      title: 'Lamp value acme EU SEK',
+    })
   })
 
   test('a cast that must fit and does not turns the row away with what was delivered; try_cast gives no value', async () => {
     const strict = [rule('p', 'price', '*', 'cast(value as decimal(18,2)) * 2')]
-    const { rejected, accepted } = await model([['A1', 'Lamp', '12 EUR', 1], ['A2', 'Lamp', '12', 1]], { normalization: strict })
-    expect(rejected.map(one => [one['error_code'], one['error_message']])).toEqual([['CORE_VALUE_UNFIT', '"12 EUR" is no decimal(18,2), as price has to be.']])
+    const { rejected, accepted } = await model(
+      [
+        ['A1', 'Lamp', '12 EUR', 1],
+        ['A2', 'Lamp', '12', 1],
+      ],
+      { normalization: strict },
+    )
+    expect(rejected.map(one => [one['error_code'], one['error_message']])).toEqual([
+      ['CORE_VALUE_UNFIT', '"12 EUR" is no decimal(18,2), as price has to be.'],
+    ])
     expect(accepted.map(one => one['price'])).toEqual(['24.00'])
     const lenient = [rule('p', 'price', '*', 'try_cast(value as decimal(18,2)) * 2')]
-    expect((await model([['A1', 'Lamp', '12 EUR', 1]], { normalization: lenient })).accepted[0]).toMatchObject({ price: null })
+    expect((await model([['A1', 'Lamp', '12 EUR', 1]], { normalization: lenient })).accepted[0]).toMatchObject({
+      price: null,
+    })
   })
 
   test('a text column whose rule cannot be computed turns the row away too', async () => {
     const normalization = [rule('t', 'title', '*', 'cast(cast(value as long) + 1 as varchar)')]
-    const { rejected, accepted } = await model([['A1', 'Lamp', null, 1], ['A2', '41', null, 1]], { normalization })
+    const { rejected, accepted } = await model(
+      [
+        ['A1', 'Lamp', null, 1],
+        ['A2', '41', null, 1],
+      ],
+      { normalization },
+    )
     expect(rejected.map(one => [one['column_name'], one['error_code']])).toEqual([['title', 'CORE_VALUE_UNFIT']])
     expect(accepted.map(one => one['title'])).toEqual(['42'])
   })
 
   test('a required column without a source turns every row away, unless a person said that there is none', async () => {
     const columns = (step: string) => mappingOf([mapped('id', 'artnr'), mapped('title', null, { step })])
-    expect((await model([['A1', 'x', null, 1]], { mapping: columns('evidence') })).counts).toMatchObject({ rejected: 1 })
-    expect((await model([['A1', 'x', null, 1]], { mapping: columns('person') })).accepted).toMatchObject([{ id: 'A1', title: null }])
+    expect((await model([['A1', 'x', null, 1]], { mapping: columns('evidence') })).counts).toMatchObject({
+      rejected: 1,
+    })
+    expect((await model([['A1', 'x', null, 1]], { mapping: columns('person') })).accepted).toMatchObject([
+      { id: 'A1', title: null },
+    ])
+  })
+
+  test('arithmetic out of range gives no value and ends nothing', async () => {
+    const mapping = mappingOf([
+      mapped('id', 'artnr'),
+      mapped('title', 'name'),
+      mapped('price', 'cast(preis as decimal(38,0)) * 10'),
+    ])
+    const { accepted } = await model(
+      [
+        ['A1', 'Lamp', '9'.repeat(38), 1],
+        ['A2', 'Lamp', '2', 1],
+      ],
+      { mapping, normalization: [] },
+    )
+    expect(accepted.map(one => one['price'])).toEqual([null, '20.00'])
   })
 
   test('an open column stays null, whatever expression was thought of', async () => {
-    const mapping = mappingOf([mapped('id', 'artnr'), mapped('title', 'name'), mapped('colour', 'name', { status: 'open' })])
+    const mapping = mappingOf([
+      mapped('id', 'artnr'),
+      mapped('title', 'name'),
+      mapped('colour', 'name', { status: 'open' }),
+    ])
     expect((await model([['A1', 'Lamp', null, 1]], { mapping })).accepted[0]).toMatchObject({ colour: null })
   })
 
   test('an expression over several columns says which: its lineage', () => {
     const mapping = mappingOf([mapped('title', "concat(name, ' ', artnr)"), mapped('id', 'artnr')])
     const lineage = planCore({ ...documents, mapping }).columns.map(({ column: { name }, sources }) => [name, sources])
-    expect(Object.fromEntries(lineage)).toMatchObject({ title: ['artnr', 'name'], id: ['artnr'], currency: [], colour: [] })
+    expect(Object.fromEntries(lineage)).toMatchObject({
+      title: ['artnr', 'name'],
+      id: ['artnr'],
+      currency: [],
+      colour: [],
+    })
   })
 
   test.each([
-    ['a mapping', { mapping: mappingOf([mapped('id', 'artnummer')]) }, 'the mapping v4 of id, `artnummer`: there is no column artnummer; the nearest is artnr', 'feeds-team'],
-    ['a rule', { normalization: [rule('p', 'price', '*', 'vale')] }, 'normalization rule p, `vale`: there is no column vale; the nearest is value', 'pricing'],
-    ['a check', { checks: [Rule.parse({ id: 'c', expression: 'prise > 0', severity: 'warn', message: '', owner: 'ada' })] }, 'rule c, `prise > 0`: there is no column prise; the nearest is price', 'ada'],
+    [
+      'a mapping',
+      { mapping: mappingOf([mapped('id', 'artnummer')]) },
+      'the mapping v4 of id, `artnummer`: there is no column artnummer; there are artnr, name, preis, menge',
+      'feeds-team',
+    ],
+    [
+      'a rule',
+      { normalization: [rule('p', 'price', '*', 'vale')] },
+      'normalization rule p, `vale`: there is no column vale; the nearest is value',
+      'pricing',
+    ],
+    [
+      'a check',
+      { checks: [Rule.parse({ id: 'c', expression: 'prise > 0', severity: 'warn', message: '', owner: 'ada' })] },
+      'rule c, `prise > 0`: there is no column prise; the nearest is price',
+      'ada',
+    ],
   ])('%s that cannot be is refused by name, with its owner', (_, given, message, owner) => {
-    expect(() => compileCore({ ...documents, ...given }, facts)).toThrow(expect.objectContaining({ code: 'EXPRESSION_REFUSED', owner }))
+    expect(() => compileCore({ ...documents, ...given }, facts)).toThrow(
+      expect.objectContaining({ code: 'EXPRESSION_REFUSED', owner }),
+    )
     expect(() => compileCore({ ...documents, ...given }, facts)).toThrow(message)
   })
 
@@ -215,8 +270,13 @@ describe('the modelling of a delivery', () => {
     await fc.assert(
       fc.asyncProperty(rows, async given => {
         const { accepted, rejected, counts } = await model(given)
-        const good = given.filter(([, name, preis, menge], index) => !rejected.some(one => Number(one['record_number']) === index + 1) && (name, preis, menge, true))
-        expect(counts).toEqual({ bronze: given.length, rejected: given.length - good.length, accepted: accepted.length })
+        const turnedAway = new Set(rejected.map(one => Number(one['record_number'])))
+        const good = given.filter((_, index) => !turnedAway.has(index + 1))
+        expect(counts).toEqual({
+          bronze: given.length,
+          rejected: given.length - good.length,
+          accepted: accepted.length,
+        })
         expect(new Set(accepted.map(one => one['id']))).toEqual(new Set(good.map(([artnr]) => artnr!.trim())))
         expect(accepted.length).toBe(new Set(good.map(([artnr]) => artnr!.trim())).size)
       }),
@@ -225,38 +285,9 @@ describe('the modelling of a delivery', () => {
   })
 })
 
-describe('checks over what stands', () => {
-  test('say how many rows break each, and the keys of five of them', async () => {
-    await engine.run(`CREATE OR REPLACE TABLE staged AS SELECT 'A' || i AS id, CASE WHEN i < 8 THEN 'x' ELSE 'Lamp' END AS title, CAST(NULL AS DECIMAL(18,2)) AS price, 1 AS stock, 'EUR' AS currency, NULL AS colour FROM range(10) AS numbers(i)`)
-    const rows = await engine.rows(compileChecks(documents))
-    expect(rows.map(({ id, broken, rows: shown }) => [id, Number(broken), JSON.parse(String(shown))])).toEqual([
-      ['price.positive', 0, []],
-      ['title.long', 8, ['A0', 'A1', 'A2', 'A3', 'A4']],
-      ['some.price', 1, []],
-    ])
-  })
-
-  test('of the contract itself name records', async () => {
-    const checked = contractOf([column('artnr', 'string')], { checks: [{ id: 'long', expression: 'length(artnr) > 1', severity: 'warn', message: 'short' }] })
-    await engine.run(`CREATE OR REPLACE TABLE bronze AS SELECT * FROM (VALUES ('AA', 1), ('A', 2)) AS given(artnr, _record_number)`)
-    expect(await engine.rows(compileContractChecks(checked)!)).toEqual([{ id: 'long', broken: '1', rows: '["record 2"]' }])
-    expect(compileContractChecks(contract)).toBeUndefined()
-  })
-})
-
-test('only the key is required physically, and the definition stands beside each column', () => {
-  const { columns, partition, table } = coreTable(standard)
-  expect(table).toEqual({ namespace: 'product_core', name: 'product' })
-  expect(columns.slice(0, 2)).toEqual([
-    { name: 'id', type: 'string', required: true, doc: 'Article number.' },
-    { name: 'title', type: 'string', required: false, doc: 'Name.' },
-  ])
-  expect(partition).toEqual([{ column: '_vendor_name', transform: 'identity' }])
-})
-
 test('the same documents give the same bytes, with the definitions beside the columns', () => {
   const { mapped: text } = compileCore(documents, facts)
   expect(compileCore(structuredClone(documents), { ...facts }).mapped).toBe(text)
   expect(text).toContain(`    -- price: Price. From preis, by price.eu.
-    nullif(TRY_CAST(replace(replace("preis", '.', ''), ',', '.') AS VARCHAR), '') AS "price as text",`)
+    replace(replace("preis", '.', ''), ',', '.') AS "price as text",`)
 })

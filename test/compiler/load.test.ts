@@ -280,7 +280,7 @@ WITH given AS (
 ), fitted AS (
   SELECT
     *,
-    CASE WHEN CAST(TRY_CAST("stock" AS BIGINT) AS VARCHAR) = "stock" THEN TRY_CAST("stock" AS BIGINT) END AS "stock as long"
+    CASE WHEN CAST(TRY_CAST("stock" AS BIGINT) AS VARCHAR) = "stock" THEN TRY_CAST("stock" AS BIGINT) WHEN regexp_full_match("stock", '-?(0|[1-9][0-9]*)[.]?') AND TRY_CAST("stock" AS BIGINT) IS NOT NULL THEN TRY_CAST("stock" AS BIGINT) END AS "stock as long"
   FROM given
 )
 SELECT

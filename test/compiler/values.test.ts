@@ -41,6 +41,7 @@ describe('a text fits its type if it is equal after canonical formatting', () =>
         ['1_000', null],
         ['0x10', null],
         ['5.0', null],
+        ['5.', '5'],
         ['3.7', null],
         ['٣', null],
         ['', null],

@@ -149,6 +149,12 @@ test('a ragged file keeps its width, and its ragged records are told', () => {
   expect(codesOf(spec)).toEqual(expect.arrayContaining(['TOO_FEW_FIELDS', 'TOO_MANY_FIELDS']))
 })
 
+test('a row of names says the delimiter, though most rows are ragged', () => {
+  const spec = specOf('a,b,c\n1,cat\ndog,x\n3,y,z\n')
+  expect(namesOf(spec)).toEqual(['a', 'b', 'c'])
+  expect(spec.rowCount).toBe(3)
+})
+
 test('tables of random products are read back in every dialect', () => {
   const word = fc.constantFrom('steel', 'bottle', 'Mug', 'green', 'Tea', 'größe', 'x-large', 'v2', 'set of 6', 'kids')
   const title = fc

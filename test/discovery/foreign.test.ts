@@ -27,6 +27,18 @@ test.each([
     'FILE_FORMAT_UNKNOWN',
     'fixed width',
   ],
+  [
+    'columns aligned by spaces',
+    'id   name     price\n1    a thing    1.00\n22   another  12.50\n333  x       1\n',
+    'FILE_FORMAT_UNKNOWN',
+    'aligned',
+  ],
+  [
+    'running text',
+    'This is the price list of our company for you.\nPlease read all of it with care, friend.\nWe hope that you like what you see.\n',
+    'FILE_FORMAT_UNKNOWN',
+    'running text',
+  ],
   ['values that are no objects', '[1,2,3]', 'FILE_FORMAT_UNKNOWN', 'no JSON objects'],
 ])('%s', (_, content, code, words) => {
   expect(() => specOf(content)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(words) }))

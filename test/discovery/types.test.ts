@@ -38,6 +38,10 @@ describe('numbers', () => {
         `name;weight;price\n${['1,234', '2,500', '3,125'].map((value, i) => `thing ${i};${value};${i + 1}${price}`).join('\n')}\n`,
       ).columns[1]
     expect(weight('9,90')).toMatchObject({ type: 'decimal(18,3)', format: { decimal: ',', group: '' } })
+    expect(specOf('name,total\nx,"1,234"\ny,"2,345"\n').columns[1]).toMatchObject({
+      type: 'long',
+      format: { decimal: '.', group: ',' },
+    })
     expect(weight('9.90')).toMatchObject({ type: 'long', format: { decimal: '.', group: ',' } })
   })
   test('a few values that are no number are errors of their records, many make text', () => {

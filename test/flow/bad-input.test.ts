@@ -8,7 +8,7 @@ import type { FailureCode } from '../../contracts/failures.ts'
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import { type RunSummary, runOnce } from '../../src/cli/chain.ts'
 import { keeps } from '../promises.ts'
-import { csv, deliveryOf, products, rowsOf, statesOf, workspaceWith } from './support.ts'
+import { csv, deliveryOf, products, rowsOf, setting, statesOf, workspaceWith } from './support.ts'
 import { type TestWorkspace, unbalanced } from './workspace.ts'
 
 const good = 'acme/products-2026-01-10.csv'
@@ -28,9 +28,9 @@ describe('a landing folder with one good file and every bad one there is', () =>
     'cutoff/products.csv.gz': [gzipSync(csv(products(1, 5000))).subarray(0, 9000), ['FILE_COMPRESSION_BROKEN']],
     'nogzip/products.csv.gz': [Buffer.from('1f8b0800ffffffffffff', 'hex'), ['FILE_COMPRESSION_BROKEN']],
     'header/products.csv': ['sku,title,price\n', ['FILE_HEADER_ONLY']],
-    'twice/products.csv': [csv(products(1, 30)).replace('sku,title,price', 'sku,title,title'), ['FILE_FORMAT_UNKNOWN']],
+    'twice/products.csv': [csv(products(1, 30)).replace('sku,title,price', 'sku,title,title'), ['FILE_COLUMNS_AMBIGUOUS']],
     'nothing/products.json': ['[]', ['FILE_EMPTY', 'FILE_HEADER_ONLY']],
-    'halfjson/products.json': ['[{"sku": "1", "title": "Lamp"}, {"sku": "2", "ti', ['FILE_FORMAT_UNKNOWN']],
+    'halfjson/products.json': ['[{"sku": "1", "title": "Lamp"}, {"sku": "2", "ti', ['FILE_FORMAT_UNKNOWN', 'FILE_HEADER_ONLY']],
     '---/2026.csv': [csv(products(1, 30)), ['FEED_KEY_INVALID']],
   }
   let workspace: TestWorkspace
@@ -98,7 +98,7 @@ describe('a file that does not stand still', () => {
     'still written while a run looks: not taken, said so, others published; taken whole by the run after',
     async () => {
       const workspace = await workspaceWith({ [good]: csv(products(1, 30)) })
-      await workspace.edit('policies/discovery.yaml', text => text.replace('settleMs: 1500', 'settleMs: 300'))
+      await workspace.edit('policies/discovery.yaml', setting('settleMs', 300))
       const target = join(workspace.dir, 'landing', growing)
       await mkdir(dirname(target), { recursive: true })
       const [header = '', ...lines] = csv(products(1, 400)).trimEnd().split('\n')

@@ -4,7 +4,18 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { replay } from '../../src/cli/replay.ts'
 import { keeps } from '../promises.ts'
-import { csv, deliveryOf, product, products, rowsOf, skuOf, statesOf, workspaceWith } from './support.ts'
+import {
+  csv,
+  deliveryOf,
+  product,
+  products,
+  rowsOf,
+  setting,
+  skuOf,
+  statesOf,
+  withCheck,
+  workspaceWith,
+} from './support.ts'
 import { unbalanced } from './workspace.ts'
 
 const [first, second, third] = [10, 11, 12].map(day => `acme/products-2026-01-${day}.csv`) as [string, string, string]
@@ -90,12 +101,12 @@ keeps(
   'a rule that changes after two full deliveries: core is made again and what was gone from the second stays gone',
   async () => {
     const workspace = await workspaceWith({ [first]: csv(products(1, 30)) })
-    await workspace.edit('vendors.yaml', text => text.replace('vendors: {}', 'vendors: {acme: {deliveryMode: full}}'))
+    await workspace.edit('vendors.yaml', setting('vendors', '{acme: {deliveryMode: full}}'))
     await workspace.run()
     await workspace.land(second, csv(products(11, 35)))
     await workspace.run()
     const rule = '{id: any, column: list_price, expression: list_price >= 0, severity: warn, message: No., owner: ada}'
-    await workspace.edit('rules/quality.yaml', text => text.replace('checks:\n', `checks:\n  - ${rule}\n`))
+    await workspace.edit('rules/quality.yaml', withCheck(rule))
     const summary = await workspace.run()
     expect(statesOf(summary)).toEqual({ [first]: 'published', [second]: 'published' })
     expect(unbalanced(summary)).toEqual([])
@@ -109,7 +120,7 @@ keeps(
 keeps('P1', 'P3')('full deliveries found all at once: core holds what the last one has', async () => {
   const files = { [first]: csv(products(1, 30)), [second]: csv(products(11, 40)), [third]: csv(products(21, 50)) }
   const workspace = await workspaceWith(files)
-  await workspace.edit('vendors.yaml', text => text.replace('vendors: {}', 'vendors: {acme: {deliveryMode: full}}'))
+  await workspace.edit('vendors.yaml', setting('vendors', '{acme: {deliveryMode: full}}'))
   const summary = await workspace.run()
   expect(statesOf(summary)).toEqual({ [first]: 'published', [second]: 'published', [third]: 'published' })
   expect(unbalanced(summary)).toEqual([])
@@ -122,7 +133,7 @@ keeps('P1')(
   'a vendor whose deliveries are everything it has: what is gone from the delivery is gone from core, bronze keeps it',
   async () => {
     const workspace = await workspaceWith({ [first]: csv(products(1, 30)) })
-    await workspace.edit('vendors.yaml', text => text.replace('vendors: {}', 'vendors: {acme: {deliveryMode: full}}'))
+    await workspace.edit('vendors.yaml', setting('vendors', '{acme: {deliveryMode: full}}'))
     await workspace.run()
     await workspace.land(second, csv(products(11, 35)))
     const summary = await workspace.run()
@@ -146,12 +157,12 @@ keeps('P8')(
   'a run that needs more tool calls than policy grants fails, says whose policy it is, and goes through once it grants them',
   async () => {
     const workspace = await workspaceWith({ [first]: csv(products(1, 30)) })
-    await workspace.edit('policies/spending.yaml', text => text.replace('toolCalls: 400', 'toolCalls: 5'))
+    await workspace.edit('policies/spending.yaml', setting('toolCalls', 5))
     const summary = await workspace.run()
     const { state, failure, runId } = deliveryOf(summary, first)
     expect(state).toBe('failed')
     expect(failure).toMatchObject({ code: 'BUDGET_EXHAUSTED', wayOut: expect.stringContaining('policy') })
-    await workspace.edit('policies/spending.yaml', text => text.replace('toolCalls: 5', 'toolCalls: 400'))
+    await workspace.edit('policies/spending.yaml', setting('toolCalls', 400))
     await workspace.with(place => replay(place, runId))
     expect(deliveryOf(await workspace.run(), first)).toMatchObject({ state: 'published', rowsPublished: 30 })
   },

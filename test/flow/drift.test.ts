@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect } from 'vitest'
 import type { RunSummary } from '../../src/cli/chain.ts'
 import { keeps } from '../promises.ts'
-import { answer, csv, deliveryOf, products, rowsOf, statesOf, workspaceWith } from './support.ts'
+import { answer, csv, deliveryOf, products, rowsOf, setting, statesOf, workspaceWith } from './support.ts'
 import { type TestWorkspace, unbalanced } from './workspace.ts'
 
 const [first, second, third] = [10, 11, 12].map(day => `acme/products-2026-01-${day}.csv`) as [string, string, string]
@@ -99,7 +99,7 @@ keeps('P7', 'P12')(
   'a change that policy refuses: the delivery fails with owner and way out, and passes once policy accepts',
   async () => {
     const workspace = await workspaceWith({ [first]: csv(products(1, 30)) })
-    await workspace.edit('policies/autonomy.yaml', text => text.replace('columnAdded: accept', 'columnAdded: refuse'))
+    await workspace.edit('policies/autonomy.yaml', setting('columnAdded', 'refuse'))
     await workspace.run()
     await workspace.land(second, csv(products(31, 60, { color: 'red' })))
     const refused = await workspace.run()
@@ -109,7 +109,7 @@ keeps('P7', 'P12')(
     expect(failure?.owner).not.toBe('')
     expect(rowsOf(refused, 'product_raw.acme_products')).toBe(30)
 
-    await workspace.edit('policies/autonomy.yaml', text => text.replace('columnAdded: refuse', 'columnAdded: accept'))
+    await workspace.edit('policies/autonomy.yaml', setting('columnAdded', 'accept'))
     await workspace.land(third, csv(products(61, 90, { color: 'red' })))
     expect(deliveryOf(await workspace.run(), third)).toMatchObject({ state: 'published', rowsPublished: 30 })
   },

@@ -40,6 +40,16 @@ export async function workspaceWith(files: Readonly<Record<string, string | Uint
   return workspace
 }
 
+/** A value in a document of the catalog, by its key; the key stands there once. */
+export const setting =
+  (key: string, value: string | number) =>
+  (text: string): string =>
+    text.replace(new RegExp(`(\\b${key}:) [^\\s,}]+`), `$1 ${value}`)
+
+/** One check more in a book of rules. */
+export const withCheck = (rule: string) => (text: string) =>
+  text.replace(/^checks:.*\n/m, line => `${line}  - ${rule}\n`)
+
 /** What came of one file. */
 export function deliveryOf(summary: RunSummary, file: string): DeliverySummary {
   const found = summary.deliveries.find(delivery => delivery.file === file)

@@ -40,6 +40,38 @@ describe('tables', () => {
     ])
   })
 
+  test('a column becomes wider: old files are read, new values fit, the id stays, and asking for the narrow type changes nothing', async () => {
+    const { lake } = openedLake()
+    const narrow = [
+      { name: 'n', type: 'int', required: false },
+      { name: 'price', type: 'decimal(9,2)', required: false },
+    ]
+    const wide = [
+      { name: 'n', type: 'long', required: false },
+      { name: 'price', type: 'decimal(20,2)', required: false },
+    ]
+    await lake.createTable(items, { columns: narrow })
+    await lake.append(items, { select: 'SELECT 1::INTEGER AS n, 1.50::DECIMAL(9,2) AS price', writeKey: 'w1' })
+    const widened = await lake.addColumns(items, wide)
+    expect(widened.columns.map(({ id, type }) => [id, type])).toEqual([
+      [1, 'long'],
+      [2, 'decimal(20,2)'],
+    ])
+    expect(await lake.addColumns(items, narrow)).toEqual(widened)
+    const select = 'SELECT 5000000000::BIGINT AS n, 123456789012345678.25::DECIMAL(20,2) AS price'
+    await lake.append(items, { select, writeKey: 'w2' })
+    const { rows } = await lake.query('SELECT n, price FROM product_raw.acme_items WHERE n > 0 ORDER BY n')
+    expect(rows.map(row => row.map(String))).toEqual([
+      ['1', '1.50'],
+      ['5000000000', '123456789012345678.25'],
+    ])
+    await expectFailure(
+      lake.addColumns(items, [{ name: 'price', type: 'decimal(20,4)', required: false }]),
+      'TABLE_INCOMPATIBLE',
+      /cannot become/,
+    )
+  })
+
   test('a required column cannot be added, nor two columns that differ in case only', async () => {
     const { lake } = await lakeWithItems()
     await expectFailure(

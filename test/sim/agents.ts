@@ -136,11 +136,15 @@ export function simAgents(world: World, process: number): Record<AgentName, Agen
     )
     .addNode(
       'amend',
-      step('modeling', 'amend', async (state, { tools, decide }) => {
+      step('modeling', 'amend', async (state, { decide }) => {
         const { decision, subject } = state.event.data as EventData<'approval.decided'>
-        const answer = decision.answer ?? decision.verdict
-        const made = decide(judged(subject, answer, decision.by))
-        await tools.call('metadata.record_decisions', { decisions: [made] })
+        return { decisions: [decide(judged(subject, decision.answer ?? decision.verdict, decision.by))] }
+      }),
+    )
+    .addNode(
+      'remember',
+      step('modeling', 'remember', async (state, { tools }) => {
+        await tools.call('metadata.record_decisions', { decisions: state.decisions })
         return {}
       }),
     )
@@ -155,7 +159,8 @@ export function simAgents(world: World, process: number): Record<AgentName, Agen
     )
     .addEdge('review', 'stage')
     .addEdge('stage', END)
-    .addEdge('amend', END)
+    .addEdge('amend', 'remember')
+    .addEdge('remember', END)
 
   const validator = new StateGraph(SimState)
     .addNode('judge', step('validator', 'judge', async () => ({})))

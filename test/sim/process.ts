@@ -49,8 +49,9 @@ export interface SimProcess {
   readonly stores: ActorStores
   readonly bus: Bus
   readonly telemetry: Telemetry
-  /** What it died of, if it did. */
   readonly life: Life
+  /** Awaits of the state store so far. */
+  awaits(): number
   /** Ends it in order; its handlers give back what they have not finished. */
   stop(): Promise<void>
 }
@@ -77,7 +78,8 @@ export async function startProcess(place: Place, number: number, mayDie: boolean
   const stores = sabotage(actorStores(store))
   const servers = world.servers(telemetry, {
     life,
-    dies: () => random.chance(crash),
+    // The moment between an effect and the word of it is the one that matters most.
+    dies: () => random.chance(5 * crash),
     pause: () => (random.chance(faults.loseLease) ? delay(2 * shortLeaseMs) : Promise.resolve()),
   })
   const agents = simAgents(world, number)
@@ -108,7 +110,7 @@ export async function startProcess(place: Place, number: number, mayDie: boolean
       owner.release()
       world.happenings.push({ kind: 'ended', process: number })
     }
-    return { number, stores, bus, telemetry, life, stop }
+    return { number, stores, bus, telemetry, life, awaits: () => store.awaits, stop }
   } catch (error) {
     life.end('at its start')
     throw error

@@ -73,7 +73,7 @@ export const noFaults: Faults = {
 export function drawSchedule(seed: number): Schedule {
   const random = seeded(seed)
   const processes = random.chance(0.3) ? 2 : 1
-  const feeds = 1 + random.integer(3)
+  const feeds = 1 + random.integer(2)
   const deliveries = Array.from({ length: feeds }, (_, at) => ({ vendor: `vendor_${at + 1}`, table: 'products' })).flatMap(
     feed =>
       Array.from({ length: 1 + random.integer(3) }, (_, at) => ({ feed, number: at + 1, script: drawScript(random) })),
@@ -87,13 +87,13 @@ export function drawSchedule(seed: number): Schedule {
     faults: {
       crash: random.chance(0.2) ? 0 : random.next() * 0.01,
       mostCrashes: 6,
-      restart: some(0.02),
+      restart: some(0.01),
       loseAcknowledgement: some(0.3),
       duplicate: some(0.3),
       lateDuplicate: some(0.3),
       delay: some(0.5),
       refuse: some(0.1),
-      busy: some(0.02),
+      busy: some(0.005),
       loseLease: processes > 1 ? some(0.2) : 0,
     },
   }
@@ -111,5 +111,22 @@ function drawScript(random: Random): Script {
     brokenLoad: random.chance(0.05),
     stageAgain: random.chance(0.15) ? 1 + random.integer(2) : 0,
     verdict: random.chance(0.1) ? 'refuse' : 'publish',
+  }
+}
+
+/** One feed, every kind of turn, and no fault but a death at one await of the first process, counted from 1; 0 for none. */
+export function crashSchedule(crashAt: number): Schedule {
+  const feed = { vendor: 'vendor_1', table: 'products' }
+  const plain = { required: [], optional: [], flakyLoads: 0, brokenLoad: false, stageAgain: 0, verdict: 'publish' } as const
+  const scripts: Script[] = [
+    { ...plain, planner: 'approved', stageAgain: 1 },
+    { ...plain, required: ['approved', 'approved'], optional: ['approved'] },
+    { ...plain, brokenLoad: true },
+  ]
+  return {
+    seed: crashAt,
+    processes: 1,
+    deliveries: scripts.map((script, at) => ({ feed, number: at + 1, script })),
+    faults: { ...noFaults, mostCrashes: 1, ...(crashAt > 0 ? { crashAt } : {}) },
   }
 }

@@ -5,6 +5,7 @@
  * A seed fixes what comes, what is answered and which faults are drawn; when timers of the system fire it does not, so a failure that
  * needs an unlucky moment may want the same seed several times.
  */
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ import { Deliveries } from '../../src/intake/deliveries.ts'
 import { decideApproval, peopleOutbox } from '../../src/runtime/decide-approval.ts'
 import { deliveryId, digest, runId } from '../../src/runtime/identity.ts'
 import { intakeOutbox, startRun } from '../../src/runtime/start-run.ts'
-import { actorStores } from '../../src/runtime/stores.ts'
+import { type ActorStores, actorStores } from '../../src/runtime/stores.ts'
 import { SqliteStateStore } from '../../src/state/sqlite.ts'
 import { spending } from './documents.ts'
 import { answerOf } from './expected.ts'
@@ -33,23 +34,30 @@ export interface Outcome {
   /** What is not as it must be; empty for a good end. */
   readonly faults: readonly string[]
   readonly crashes: number
+  /** Awaits of the state store by the processes that came to a good end. */
+  readonly awaits: number
 }
 
 const unharmed: Sabotage = stores => stores
-const patienceMs = 15_000
+/** Nothing that moves needs longer. */
+const patienceMs = 60_000
+/** A schedule that stands still this long, with runs that have not ended, will never end. */
+const stillMs = 1_500
+/** Files in memory where the system has a place for them: no simulated process loses power. */
+const memory = '/dev/shm'
 
-/** @param autopsy looks at what a failed schedule left before it is removed */
+/** @param autopsy looks at what a failed schedule left, before it is removed */
 export async function simulate(
   schedule: Schedule,
   sabotage: Sabotage = unharmed,
   autopsy?: (folder: string, world: World) => Promise<void>,
 ): Promise<Outcome> {
-  const folder = await mkdtemp(join(tmpdir(), 'aiworkflow-sim-'))
+  const folder = await mkdtemp(join(existsSync(memory) ? memory : tmpdir(), 'aiworkflow-sim-'))
   const simulation = new Simulation(schedule, folder, sabotage)
   try {
     const outcome = await simulation.run()
     if (outcome.faults.length > 0) await autopsy?.(folder, simulation.world)
-    return { seed: schedule.seed, ...outcome }
+    return outcome
   } finally {
     await simulation.close()
     await rm(folder, { recursive: true, force: true })
@@ -61,12 +69,13 @@ class Simulation {
   readonly #place: Place
   readonly #random: Random
   readonly #deliveries: readonly { readonly planned: PlannedDelivery; readonly delivery: Delivery }[]
-  /** Reads what is there, and is no part of what is simulated. */
-  readonly #store: SqliteStateStore
+  /** Read what is there, and are no part of what is simulated. */
+  readonly #stores: ActorStores
   readonly #bus: LocalBus
   #processes: SimProcess[] = []
   #started = 0
   #crashes = 0
+  #awaits = 0
 
   constructor(schedule: Schedule, folder: string, sabotage: Sabotage) {
     this.#schedule = schedule
@@ -79,7 +88,7 @@ class Simulation {
       world.plan(delivery.id, planned)
       return { planned, delivery }
     })
-    this.#store = new SqliteStateStore({ path: files(folder).state })
+    this.#stores = actorStores(new SqliteStateStore({ path: files(folder).state }))
     this.#bus = new LocalBus({ path: files(folder).bus, ...busTimings })
   }
 
@@ -87,30 +96,39 @@ class Simulation {
     return this.#place.world
   }
 
-  async run(): Promise<Omit<Outcome, 'seed'>> {
-    const { random } = this.#place
-    const deadline = Date.now() + patienceMs
-    const stores = actorStores(this.#store)
-    while (!(await this.#settled())) {
-      if (Date.now() > deadline) {
-        return { faults: [`it does not end: ${await this.#whereItStands()}`], crashes: this.#crashes }
-      }
-      await this.#keepAlive()
-      const process = this.#processes[random.integer(this.#processes.length)]
-      if (process !== undefined) await this.#outside(process)
-      await delay(2)
-    }
+  async run(): Promise<Outcome> {
+    await this.#untilStill()
     for (const process of this.#processes.splice(0)) await this.#stop(process)
     const planned = new Map(this.#deliveries.map(({ delivery, planned }) => [runOf(delivery), planned]))
     const { world, folder, faults } = this.#place
-    const remains = { world, planned, stores, bus: this.#bus, journalFile: files(folder).journal, faults }
-    return { faults: await faultsOf(remains), crashes: this.#crashes }
+    const remains = { world, planned, stores: this.#stores, bus: this.#bus, journalFile: files(folder).journal, faults }
+    return {
+      seed: this.#schedule.seed,
+      faults: await faultsOf(remains),
+      crashes: this.#crashes,
+      awaits: this.#awaits,
+    }
+  }
+
+  async #untilStill(): Promise<void> {
+    const deadlineMs = Date.now() + patienceMs
+    let stillSinceMs: number | undefined
+    while (Date.now() < deadlineMs) {
+      const still = this.#processes.length > 0 && (await this.#isStill())
+      if (still && (await this.#haveEnded())) return
+      stillSinceMs = still ? (stillSinceMs ?? Date.now()) : undefined
+      if (stillSinceMs !== undefined && Date.now() - stillSinceMs > stillMs) return
+      await this.#keepAlive()
+      const process = this.#processes[this.#random.integer(this.#processes.length)]
+      if (process !== undefined) await this.#outside(process)
+      await delay(2)
+    }
   }
 
   async close(): Promise<void> {
     for (const { life } of this.#processes.splice(0)) life.end('after the end')
     await this.#bus.close()
-    await this.#store.close()
+    await this.#stores.store.close()
   }
 
   /** As many processes as the schedule says, whatever became of those before. */
@@ -138,6 +156,7 @@ class Simulation {
 
   async #stop(process: SimProcess): Promise<void> {
     await process.stop().catch(() => process.life.end('while it stopped'))
+    this.#awaits += process.awaits()
   }
 
   /** What comes from outside of the chain, by way of one of the processes. */
@@ -178,28 +197,19 @@ class Simulation {
     }
   }
 
-  async #whereItStands(): Promise<string> {
-    const { runs } = actorStores(this.#store)
-    const told = (await runs.all()).map(({ delivery, state }) => `${delivery.file} is ${state}`)
-    for (const name of agentNames)
-      for (const { topic, messages } of await this.#bus.lag(consumerGroup(name)))
-        told.push(`${messages} of ${topic} wait for ${name}`)
-    for (const prefix of ['outbox/', 'hold/', 'parked/', 'approval-open/'])
-      for (const { key } of await this.#store.scan({ prefix })) told.push(key)
-    return told.join(', ')
+  /** Whether nothing is on its way, nor waits for anybody. */
+  async #isStill(): Promise<boolean> {
+    const { store, approvals } = this.#stores
+    for (const { delivery } of this.#deliveries)
+      if ((await this.#stores.runs.get(runOf(delivery))) === undefined) return false
+    if ((await store.scan({ prefix: 'outbox/', limit: 1 })).length > 0) return false
+    for (const name of agentNames) if ((await this.#bus.lag(consumerGroup(name))).length > 0) return false
+    return (await approvals.open()).length === 0
   }
 
-  /** Whether nothing moves any more, nor will. */
-  async #settled(): Promise<boolean> {
-    if (this.#processes.length === 0) return false
-    for (const { delivery } of this.#deliveries) {
-      const view = await actorStores(this.#store).runs.get(runOf(delivery))
-      if (view === undefined || view.state === 'running' || view.state === 'waiting') return false
-    }
-    for (const name of [...agentNames, intakeOutbox, peopleOutbox])
-      if ((await this.#store.scan({ prefix: `outbox/${name}/`, limit: 1 })).length > 0) return false
-    for (const name of agentNames) if ((await this.#bus.lag(consumerGroup(name))).length > 0) return false
-    return (await actorStores(this.#store).approvals.open()).length === 0
+  async #haveEnded(): Promise<boolean> {
+    const views = await this.#stores.runs.all()
+    return views.every(({ state }) => state !== 'running' && state !== 'waiting')
   }
 }
 

@@ -1,10 +1,11 @@
+import { once } from 'node:events'
 import { type AgentName, agentNames } from '../../../contracts/chain.ts'
 import { Failure } from '../../../contracts/failures.ts'
 import { nearest } from '../../catalog/nearest.ts'
 import { takeDirectory } from '../arguments.ts'
 import { startAgent, watchLanding } from '../chain.ts'
 import { defineCommand, exitCodes } from '../command.ts'
-import { stopSignal } from '../interrupt.ts'
+import { stopping, untilStopped } from '../interrupt.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { log } from '../render/progress.ts'
 
@@ -26,10 +27,12 @@ export const agent = defineCommand({
     }
     return withWorkspace(call, directory, async workspace => {
       const view = log(call.terminal)
-      const stop = stopped()
       const actor = await startAgent(workspace, name, { onProgress: progress => view.show(progress) })
       call.terminal.note(`${name} takes messages of ${workspace.dir}. Ctrl-C stops.`)
-      await Promise.race([stop, actor.ended])
+      await untilStopped(
+        () => call.terminal.note(stopping),
+        signal => Promise.race([once(signal, 'abort'), actor.ended]),
+      )
       await actor.drain(drainTimeoutMs)
       return exitCodes.done
     })
@@ -46,16 +49,13 @@ export const intake = defineCommand({
     return withWorkspace(call, directory, async workspace => {
       const view = log(call.terminal)
       call.terminal.note(`Watching ${workspace.dir}/landing. Ctrl-C stops.`)
-      await watchLanding(workspace, { onProgress: progress => view.show(progress), signal: stopSignal(() => {}) })
+      await untilStopped(
+        () => call.terminal.note(stopping),
+        signal => watchLanding(workspace, { onProgress: progress => view.show(progress), signal }),
+      )
       return exitCodes.done
     })
   },
 })
 
 const isAgent = (name: string): name is AgentName => (agentNames as readonly string[]).includes(name)
-
-function stopped(): Promise<void> {
-  return new Promise(resolve => {
-    stopSignal(resolve)
-  })
-}

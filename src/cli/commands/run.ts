@@ -2,7 +2,7 @@ import { takeDirectory } from '../arguments.ts'
 import { type Progress, type RunSummary, runOnce } from '../chain.ts'
 import { defineCommand, type ExitCode, exitCodes } from '../command.ts'
 import { errorGroups } from '../error-groups.ts'
-import { stopSignal } from '../interrupt.ts'
+import { stopping, untilStopped } from '../interrupt.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { progressView } from '../render/progress.ts'
 import { runReport } from '../render/report.ts'
@@ -20,22 +20,22 @@ export const run = defineCommand({
     const { terminal, environment, words } = call
     const { directory } = takeDirectory(words)
     return withWorkspace(call, directory, async workspace => {
-      const signal = stopSignal(() =>
-        terminal.note('Stopping after the steps that are running; once more to stop at once.'),
-      )
       const view = progressView(terminal)
       let quiet = true
       const onProgress = (progress: Progress) => {
         quiet = false
         view.show(progress)
       }
-      const summary = await runOnce(workspace, { onProgress, signal }).finally(() => view.end())
+      const { summary, stopped } = await untilStopped(
+        () => terminal.note(stopping),
+        async signal => ({ summary: await runOnce(workspace, { onProgress, signal }), stopped: signal.aborted }),
+      ).finally(() => view.end())
       const moved = summary.deliveries.filter(({ state }) => state !== 'duplicate').map(({ id }) => id)
       const errors = terminal.json || quiet ? [] : await errorGroups(workspace.lakehouse, moved, errorKinds)
       const command = typedCommands(environment, directory)
       terminal.answer(summary, () => runReport({ summary, errors, command, quiet }, terminal))
-      if (signal.aborted) terminal.note('Stopped before everything was done; the same command goes on from here.')
-      return signal.aborted ? exitCodes.failed : outcome(summary)
+      if (stopped) terminal.note('Stopped before everything was done; the same command goes on from here.')
+      return stopped ? exitCodes.failed : outcome(summary)
     })
   },
 })

@@ -4,7 +4,7 @@ import { nearest } from '../../catalog/nearest.ts'
 import { createToolServers } from '../../tools/servers.ts'
 import { serveToolsOverStdio } from '../../tools/stdio.ts'
 import { defineCommand, exitCodes } from '../command.ts'
-import { stopSignal } from '../interrupt.ts'
+import { untilStopped } from '../interrupt.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 
 export const tools = defineCommand({
@@ -25,9 +25,9 @@ export const tools = defineCommand({
     return withWorkspace(call, directory, async workspace => {
       const { dir, catalog, lakehouse, stores, telemetry } = workspace
       const servers = createToolServers({ workspace: dir, catalog, lakehouse, store: stores.store }, telemetry)
-      await serveToolsOverStdio(
-        servers[name],
-        stopSignal(() => {}),
+      await untilStopped(
+        () => {},
+        signal => serveToolsOverStdio(servers[name], signal),
       )
       return exitCodes.done
     })

@@ -2,7 +2,7 @@ import { takeDirectory } from '../arguments.ts'
 import { keepRunning, type Progress } from '../chain.ts'
 import { defineCommand, exitCodes } from '../command.ts'
 import { followRuns } from '../follow-runs.ts'
-import { stopSignal } from '../interrupt.ts'
+import { stopping, untilStopped } from '../interrupt.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { log } from '../render/progress.ts'
 import { typedCommands } from '../typed.ts'
@@ -16,9 +16,6 @@ export const up = defineCommand({
     const { terminal, environment, words } = call
     const { directory } = takeDirectory(words)
     return withWorkspace(call, directory, async workspace => {
-      const signal = stopSignal(() =>
-        terminal.note('Stopping after the steps that are running; once more to stop at once.'),
-      )
       const view = log(terminal)
       const outcomes = followRuns(workspace, typedCommands(environment, directory), terminal)
       const onProgress = (progress: Progress) => {
@@ -26,7 +23,10 @@ export const up = defineCommand({
         outcomes.note(progress)
       }
       terminal.note(`Watching ${workspace.dir}/landing. Ctrl-C stops.`)
-      await keepRunning(workspace, { onProgress, signal })
+      await untilStopped(
+        () => terminal.note(stopping),
+        signal => keepRunning(workspace, { onProgress, signal }),
+      )
       await outcomes.end()
       return exitCodes.done
     })

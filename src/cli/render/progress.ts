@@ -75,11 +75,12 @@ function board(terminal: Terminal, size: { readonly columns: number; readonly ro
   const journeys = new Map<string, Journey>()
   let lines = 0
   let timer: NodeJS.Timeout | undefined
-  const erase = () => (lines > 0 ? `\u001b[${lines}A\u001b[J` : '')
+  const toTop = () => (lines > 0 ? `\u001b[${lines}A` : '')
   const draw = () => {
     timer = undefined
     const shown = boardLines([...journeys.values()], size, terminal.colors)
-    terminal.draw(`${erase()}${shown.map(line => `${line}\n`).join('')}`)
+    // Each line clears what is left of the one before it, so that nothing flickers.
+    terminal.draw(`${toTop()}${shown.map(line => `${line}\u001b[K\n`).join('')}\u001b[J`)
     lines = shown.length
   }
   return {
@@ -89,7 +90,7 @@ function board(terminal: Terminal, size: { readonly columns: number; readonly ro
     },
     end() {
       clearTimeout(timer)
-      terminal.draw(erase())
+      terminal.draw(`${toTop()}\u001b[J`)
       lines = 0
     },
   }

@@ -2,7 +2,7 @@
 import { quoteIdentifier, quoteLiteral } from '../../lakehouse/identifiers.ts'
 import type { PlannedRule } from '../core-plan.ts'
 import type { Tree } from '../tree.ts'
-import { renderExpression } from './expression.ts'
+import { renderExpression, renderGuarded } from './expression.ts'
 
 const shownRows = 5
 
@@ -25,7 +25,7 @@ export function renderContractChecks(checks: readonly { readonly id: string; rea
 const none = `SELECT '' AS id, CAST(0 AS BIGINT) AS broken, '[]' AS rows WHERE false`
 
 function rowCheck(relation: string, id: string, tree: Tree, shown: string): string {
-  const broken = `TRY(${renderExpression(tree)}) IS FALSE`
+  const broken = `${renderGuarded(tree)} IS FALSE`
   return `SELECT ${quoteLiteral(id)} AS id, count(*) FILTER (WHERE ${broken}) AS broken, coalesce((SELECT CAST(to_json(list(shown)) AS VARCHAR) FROM (SELECT ${shown} AS shown FROM ${relation} WHERE ${broken} ORDER BY 1 LIMIT ${shownRows})), '[]') AS rows FROM ${relation}`
 }
 

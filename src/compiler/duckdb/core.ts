@@ -15,8 +15,7 @@ import {
 } from '../core-plan.ts'
 import { comment, header } from '../header.ts'
 import { bronzeMetadata, bronzeTable, coreTable, errorTable } from '../tables.ts'
-import { canFail } from '../tree.ts'
-import { renderExpression } from './expression.ts'
+import { renderGuarded, renderMisfit } from './expression.ts'
 import { duckdbType } from './types.ts'
 import { fittedValue } from './values.ts'
 
@@ -103,28 +102,28 @@ const lines = (texts: readonly string[], indent: number): string =>
 
 /** Not names the standard can give a column, so they never meet one. */
 const textName = (column: string): string => quoteIdentifier(`${column} as text`)
-const sourceName = (column: string): string => quoteIdentifier(`${column} as delivered`)
+const misfitName = (column: string): string => quoteIdentifier(`${column} as delivered`)
 
-/** What cannot fail is a text; what can is a struct around it, so that null alone means that it failed. */
+/** The text of a column and, where a cast in it may meet what does not fit, the delivered text of the rows in which one did. */
 function madeOf({ column, value, source, how }: PlannedColumn): string[] {
-  const told = comment(`${column.name}: ${column.definition} From ${how}.`)
-  if (value === undefined) return [told, `CAST(NULL AS VARCHAR) AS ${textName(column.name)},`]
-  if (!canFail(value)) return [told, `nullif(${renderExpression(value)}, '') AS ${textName(column.name)},`]
-  const delivered = source === undefined ? 'CAST(NULL AS VARCHAR)' : `TRY(${renderExpression(source)})`
-  return [
-    told,
-    `TRY({made: nullif(${renderExpression(value)}, '')}) AS ${textName(column.name)},`,
-    `${delivered} AS ${sourceName(column.name)},`,
-  ]
+  const text = value === undefined ? 'CAST(NULL AS VARCHAR)' : renderGuarded(value)
+  const made = [comment(`${column.name}: ${column.definition} From ${how}.`), `${text} AS ${textName(column.name)},`]
+  const misfit = value && renderMisfit(value)
+  if (misfit === undefined) return made
+  const delivered = source === undefined ? "''" : `coalesce(${renderGuarded(source)}, '')`
+  return [...made, `CASE WHEN ${misfit} THEN ${delivered} END AS ${misfitName(column.name)},`]
 }
 
-/** The text, or the one delivered where none could be made; the value of a text column beside it. */
+/** A text that was made, or else the one that could not be; the value of a text column beside it. `7.00` is a whole number here. */
 function textOf({ column, value }: PlannedColumn): string[] {
-  const [text, name] = [textName(column.name), quoteIdentifier(column.name)]
-  const fails = value !== undefined && canFail(value)
-  const made = fails ? `${text}.made` : text
-  const said = fails ? `CASE WHEN ${text} IS NULL THEN coalesce(${sourceName(column.name)}, '') ELSE ${made} END` : text
-  return [`${said} AS ${text},`, ...(isText(column) ? [`${made} AS ${name},`] : [])]
+  const name = textName(column.name)
+  // Not where it is made: the optimizer takes what stands twice in one SELECT out of its TRY.
+  const made = `nullif(${name}, '')`
+  const own = isText(column) ? [`${made} AS ${quoteIdentifier(column.name)},`] : []
+  const fits = value === undefined || renderMisfit(value) === undefined
+  const said = fits ? made : `coalesce(${made}, ${misfitName(column.name)})`
+  const whole = column.type === 'int' || column.type === 'long'
+  return [`${whole ? `regexp_replace(${said}, '[.]0+$', '')` : said} AS ${name},`, ...own]
 }
 
 function typedOf({ column }: PlannedColumn): string[] {
@@ -154,7 +153,7 @@ function faultsOf({ columns, rules }: CorePlan, { standard }: CoreDocuments): Fa
     .filter(({ rule }) => rule.scope === 'row' && rule.severity === 'reject')
     .map(({ rule, tree }): Fault => {
       const { id, column, owner } = rule
-      const when = `(TRY(${renderExpression(tree)}) IS FALSE)`
+      const when = `(${renderGuarded(tree)} IS FALSE)`
       return { when, rule: id, column, code: 'CORE_RULE_BROKEN', owner, message: quoteLiteral(rule.message) }
     })
   return [...columns.flatMap(column => columnFaults(column, standard)), ...broken]
@@ -177,7 +176,7 @@ function columnFaults({ column, value, required }: PlannedColumn, standard: Stan
     code: standard.key.includes(column.name) ? 'CORE_KEY_MISSING' : 'CORE_REQUIRED_MISSING',
     message: quoteLiteral(`${column.name} has no value, and the standard requires one.`),
   }
-  const always = value !== undefined && (!isText(column) || canFail(value))
+  const always = value !== undefined && (!isText(column) || renderMisfit(value) !== undefined)
   return [...(always ? [unfit] : []), ...(required ? [missing] : [])]
 }
 

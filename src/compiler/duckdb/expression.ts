@@ -1,9 +1,9 @@
 /**
- * Trees → DuckDB SQL. A strict cast is rendered as one, so it raises on a value that does not fit: whoever places the text wraps
- * it in `TRY` and says what a raised error means there.
+ * Trees → DuckDB SQL. No cast raises: one record must not end the statement for all others, and `TRY` is no safe place to raise in,
+ * since the optimizer takes repeated parts out of it. Whoever places the text asks `renderMisfit` what a strict cast could not take.
  */
 import { quoteIdentifier, quoteLiteral } from '../../lakehouse/identifiers.ts'
-import type { Tree } from '../tree.ts'
+import { nodesOf, type Tree } from '../tree.ts'
 import { duckdbType } from './types.ts'
 
 export function renderExpression(tree: Tree): string {
@@ -42,12 +42,29 @@ export function renderExpression(tree: Tree): string {
       return `CASE ${branches.join(' ')} ELSE ${renderExpression(tree.otherwise)} END`
     }
     case 'cast':
-      return `${tree.strict ? 'CAST' : 'TRY_CAST'}(${renderExpression(tree.operand)} AS ${duckdbType(tree.type)})`
+      return `TRY_CAST(${renderExpression(tree.operand)} AS ${duckdbType(tree.type)})`
     case 'aggregate': {
       const operand = tree.operand === undefined ? '*' : renderExpression(tree.operand)
       return `${tree.name}(${tree.distinct ? 'DISTINCT ' : ''}${operand})`
     }
   }
+}
+
+/** As an operand; null where arithmetic goes out of range, which nothing else in a tree can end in an error. */
+export function renderGuarded(tree: Tree): string {
+  const arithmetic = ['+', '-', '*', '/', '%']
+  const risky = nodesOf(tree, node => node.kind === 'operation' && arithmetic.includes(node.operator))
+  return risky.length === 0 ? renderOperand(tree) : `TRY(${renderExpression(tree)})`
+}
+
+/** True for a row in which a strict cast met a value that does not fit; undefined where the tree has none. */
+export function renderMisfit(tree: Tree): string | undefined {
+  const misfits = nodesOf(tree, node => node.kind === 'cast' && node.strict && node.type !== 'string').flatMap(node =>
+    node.kind === 'cast'
+      ? [`(${renderExpression(node.operand)} IS NOT NULL AND ${renderExpression(node)} IS NULL)`]
+      : [],
+  )
+  return misfits.length === 0 ? undefined : [...new Set(misfits)].join(' OR ')
 }
 
 /** In parentheses wherever precedence could be doubted. */

@@ -58,7 +58,16 @@ function numberFitting(text: string, type: string, format: ValueFormat | undefin
   const plain = plainNumber(text, format)
   const cast = `TRY_CAST(${plain} AS ${duckdbType(type)})`
   const back = `CAST(${cast} AS VARCHAR) = ${plain}`
-  if (type === 'int' || type === 'long') return { branches: [{ when: back, gives: cast }] }
+  if (type === 'int' || type === 'long') {
+    // A mark with nothing behind it adds nothing, nor does the sign of a zero.
+    const marked = `regexp_full_match(${plain}, '-?(0|[1-9][0-9]*)[.]?') AND ${cast} IS NOT NULL`
+    return {
+      branches: [
+        { when: back, gives: cast },
+        { when: marked, gives: cast },
+      ],
+    }
+  }
   const decimal = decimalOf(type)
   return decimal === undefined
     ? {

@@ -1,7 +1,7 @@
 /** Columns as callers name them, and as a schema with field ids. An id, once given, belongs to its column for ever. */
 import { Failure } from '../../../contracts/failures.ts'
 import { currentSchema, type TableMetadata, type TableSchema } from './metadata.ts'
-import { canonicalType, type TypeText } from './types.ts'
+import { asDecimal, canonicalType, type TypeText } from './types.ts'
 
 /** A column to create. `type` is an Iceberg primitive: string, int, long, double, boolean, date, timestamp, timestamptz, decimal(p,s). */
 export interface Column {
@@ -17,11 +17,14 @@ export function newSchema(columns: readonly Column[]): TableSchema {
   return { type: 'struct', 'schema-id': 0, fields: columns.map((column, index) => asField(column, index + 1)) }
 }
 
-/** The metadata with the columns it lacks appended, or itself when it has them all. Throws TABLE_INCOMPATIBLE. */
+/**
+ * The metadata with the columns it lacks appended and those it has too narrow widened, or itself when nothing is to be done.
+ * Throws TABLE_INCOMPATIBLE.
+ */
 export function withColumns(metadata: TableMetadata, columns: readonly Column[]): TableMetadata {
   const schema = currentSchema(metadata)
-  const missing = missingColumns(schema, columns)
-  if (missing.length === 0) return metadata
+  const { missing, wider } = difference(schema, columns)
+  if (missing.length === 0 && wider.size === 0) return metadata
   const required = missing.find(column => column.required)
   if (required !== undefined) {
     throw new Failure(
@@ -32,28 +35,52 @@ export function withColumns(metadata: TableMetadata, columns: readonly Column[])
   refuseDoubleNames([...schema.fields, ...missing].map(item => item.name))
   const lastId = metadata['last-column-id']
   const added = missing.map((column, index) => asField(column, lastId + 1 + index))
+  const kept = schema.fields.map(field => ({ ...field, type: wider.get(field.id) ?? field.type }))
   const schemaId = 1 + Math.max(...metadata.schemas.map(item => item['schema-id']))
   return {
     ...metadata,
     'last-column-id': lastId + added.length,
     'current-schema-id': schemaId,
-    schemas: [...metadata.schemas, { ...schema, 'schema-id': schemaId, fields: [...schema.fields, ...added] }],
+    schemas: [...metadata.schemas, { ...schema, 'schema-id': schemaId, fields: [...kept, ...added] }],
   }
 }
 
-/** The columns the schema lacks. Throws TABLE_INCOMPATIBLE where a column of that name has another type. */
-export function missingColumns(schema: TableSchema, columns: readonly Column[]): Column[] {
-  return columns.filter(column => {
+/** Throws TABLE_INCOMPATIBLE where a column of that name has a type that neither is nor becomes the one asked for. */
+export function refuseOtherTypes(schema: TableSchema, columns: readonly Column[]): void {
+  difference(schema, columns)
+}
+
+/** The columns the schema lacks, and the wider types asked for by field id. A column that is wider already stays. */
+function difference(schema: TableSchema, columns: readonly Column[]) {
+  const missing: Column[] = []
+  const wider = new Map<number, TypeText>()
+  for (const column of columns) {
     const field = schema.fields.find(item => item.name === column.name)
-    if (field === undefined) return true
     const type = canonicalType(column.type)
-    const existing = typeof field.type === 'string' ? field.type.replace(/\s/g, '') : JSON.stringify(field.type)
-    if (existing === type.replace(/\s/g, '')) return false
-    throw new Failure(
-      'TABLE_INCOMPATIBLE',
-      `Column "${column.name}" is ${existing} in the table and cannot become ${type}.`,
-    )
-  })
+    if (field === undefined) {
+      missing.push(column)
+      continue
+    }
+    const existing = typeof field.type === 'string' ? field.type : JSON.stringify(field.type)
+    if (unspaced(existing) === unspaced(type) || widens(type, existing)) continue
+    if (!widens(existing, type)) {
+      throw new Failure(
+        'TABLE_INCOMPATIBLE',
+        `Column "${column.name}" is ${unspaced(existing)} in the table and cannot become ${unspaced(type)}.`,
+      )
+    }
+    wider.set(field.id, type)
+  }
+  return { missing, wider }
+}
+
+const unspaced = (type: TypeText): string => type.replace(/\s/g, '')
+
+/** Whether every value of one type is a value of the other, as the Iceberg specification's schema evolution allows. */
+function widens(from: string, to: string): boolean {
+  if ((from === 'int' && to === 'long') || (from === 'float' && to === 'double')) return true
+  const [narrow, wide] = [asDecimal(from), asDecimal(to)]
+  return narrow !== undefined && wide?.scale === narrow.scale && wide.precision > narrow.precision
 }
 
 function asField(column: Column, id: number): TableSchema['fields'][number] {

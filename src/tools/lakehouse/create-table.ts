@@ -17,7 +17,8 @@ export async function createTables(
 }
 
 /**
- * Makes a table as it is defined. An existing one gets the columns it lacks, as optional ones: older rows have no value there.
+ * Makes a table as it is defined. An existing one gets the columns it lacks, as optional ones, since older rows have no value
+ * there, and wider types where it needs them.
  * Columns it has and the definition lacks stay. @throws Failure TABLE_INCOMPATIBLE where a column is of another type.
  */
 export async function ensureTable(
@@ -27,7 +28,11 @@ export async function ensureTable(
   const created = !(await lakehouse.tableExists(table))
   const found = await lakehouse.createTable(table, { columns, partition })
   const known = new Set(found.columns.map(({ name }) => name))
-  const lacking = columns.filter(({ name }) => !known.has(name)).map(column => ({ ...column, required: false }))
-  if (lacking.length > 0) await lakehouse.addColumns(table, lacking)
-  return { created, addedColumns: lacking.map(({ name }) => name) }
+  const added = columns.map(({ name }) => name).filter(name => !known.has(name))
+  if (!created)
+    await lakehouse.addColumns(
+      table,
+      columns.map(column => ({ ...column, required: false })),
+    )
+  return { created, addedColumns: added }
 }
