@@ -49,7 +49,10 @@ export const filesystem = {
     title: 'Inspect a file',
     description:
       'Proposes format, dialect, columns, types, keys and partition candidates of a file from its header and samples.',
-    input: z.strictObject({ path, format: FeedFormat.optional().describe('Read it in this format instead of finding one') }),
+    input: z.strictObject({
+      path,
+      format: FeedFormat.optional().describe('Read it in this format instead of finding one'),
+    }),
     output: z.strictObject({ spec: DiscoveredSpec }),
   }),
 } as const

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { agents } from '../../agents/index.ts'
 import { untilIdle } from '../../bus/bus.ts'
 import { type AgentName, agentNames } from '../../contracts/chain.ts'
-import { Failure } from '../../contracts/failures.ts'
+import { asFailure, Failure } from '../../contracts/failures.ts'
 import type { Sighting } from '../intake/intake.ts'
 import { type Actor, startActor } from '../runtime/actor.ts'
 import type { RunState } from '../runtime/run-records.ts'
@@ -33,6 +33,10 @@ const concurrency = 2
 const drainTimeoutMs = 60_000
 /** How often `up` looks at landing. */
 const lookEveryMs = 500
+/** Whether documents changed is asked less often than whether files came: it looks at every delivery there is. */
+const looksPerRuleCheck = 10
+/** How often what has outlived its time is removed. */
+const looksPerSweep = 120
 /** Looks in a row that find nothing settled before a run gives up on a file that keeps changing. */
 const patience = 4
 
@@ -93,14 +97,23 @@ export async function keepRunning(
   }
 }
 
-/** The intake alone, until the signal. */
+/** The intake alone, until the signal. A look that fails, say at a catalog somebody is editing, is said once and tried again. */
 export async function watchLanding(
   workspace: Workspace,
   options: ChainOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const seen = new Map<string, Sighting>()
-  while (!options.signal.aborted) {
-    report(await workspace.intake.look(), seen, options)
+  let trouble = ''
+  for (let looks = 0; !options.signal.aborted; looks += 1) {
+    try {
+      report(await workspace.intake.look({ rules: looks % looksPerRuleCheck === 0 }), seen, options)
+      trouble = ''
+    } catch (error) {
+      const failure = asFailure(error)
+      if (failure.message !== trouble) options.onProgress?.({ kind: 'trouble', file: 'landing', failure })
+      trouble = failure.message
+    }
+    if (looks % looksPerSweep === 0) await workspace.stores.store.sweep().catch(() => 0)
     await delay(lookEveryMs, undefined, { signal: options.signal }).catch(() => undefined)
   }
 }

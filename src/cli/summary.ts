@@ -88,6 +88,13 @@ export async function summarise(
     const old = sighting.kind === 'known' && (copy || before.get(view.run.id) === view.state)
     deliveries.push(deliverySummary(sighting.file, view, copy ? 'duplicate' : stateOf(view, old, dead)))
   }
+  // What moved in this call is news, even where its file is gone from landing or another lies in its place by now.
+  const told = new Set(deliveries.map(({ runId }) => runId))
+  for (const view of await stores.runs.all()) {
+    const moved = before.has(view.run.id) && before.get(view.run.id) !== view.state
+    if (moved && !told.has(view.run.id))
+      deliveries.push(deliverySummary(view.delivery.file, view, stateOf(view, false, dead)))
+  }
   const tables = await Promise.all(
     (await lakehouse.listTables()).map(async table => {
       const { rows } = await lakehouse.query(`SELECT count(*) FROM ${tableText(table)}`)

@@ -125,7 +125,7 @@ export function findDialects(text: string, complete: boolean, limits: ReadLimits
         found.push({
           dialect,
           width: scored.width,
-          score: scored.score * benefit,
+          score: scored.score * benefit * (quote === null || escaping === null ? 0.95 : 1),
           named: benefit === 1 && scored.named,
         })
       }
@@ -149,7 +149,7 @@ function quotings(text: string, delimiter: string): (readonly [string | null, st
   const found: (readonly [string | null, string | null])[] = [['"', '"']]
   if (text.includes('"')) {
     if (text.includes('\\"')) found.push(['"', '\\'])
-    found.push([null, null])
+    found.push(['"', null], [null, null])
   }
   const opened = text.split(new RegExp(`(?:^|[\\r\\n]|${escapeRegExp(delimiter)})'`)).length - 1
   const closed = text.split(new RegExp(`'(?=$|[\\r\\n]|${escapeRegExp(delimiter)})`)).length - 1
@@ -184,7 +184,8 @@ function judge(
   const broken = body.filter(({ code }) => code !== undefined).length / Math.max(1, body.length)
   // One row among others is rather a line that happens to have the character.
   const lone = body.length === 1 && outside > 0 ? 0.2 : 1
-  const edges = told ? 1 : lone * (1 - 0.5 * (outside / rows.length))
+  // A delimiter that the first rows lack is rather a sign that the values have.
+  const edges = told ? 1 : lone * (first > 0 ? 0.85 : 1) * (1 - 0.5 * (outside / rows.length))
   let cells = 0
   let sense = 0
   for (const { fields } of body.slice(0, 200)) {
@@ -218,7 +219,8 @@ function senseOf(cell: string, delimiter: string, quote: string | null): number 
   if (/^(https?:\/\/|www\.)\S+$/i.test(text)) return 1
   if (text.length < 64 && plainValue.test(text)) return 1
   let others = 0
-  for (const other of otherDelimiters) if (other !== delimiter) others += text.split(other).length - 1
+  // With a space behind it a sign is punctuation.
+  for (const other of otherDelimiters) if (other !== delimiter) others += text.replaceAll(`${other} `, '').split(other).length - 1
   // A list or a sentence has some; a whole row that was not taken apart has many for its length.
   return Math.max(0.2, 0.95 - (4 * others) / (4 + text.length / 8))
 }

@@ -90,7 +90,7 @@ function singleByte(bytes: Uint8Array): string {
     if (
       best !== undefined &&
       name !== undefined &&
-      best.confidence >= 30 &&
+      best.confidence >= (evenRuns(bytes) > 0.95 ? 10 : 30) &&
       !iconv
         .decode(Buffer.from(bytes.subarray(0, lookBytes & ~1)), name)
         .slice(0, -2)
@@ -116,6 +116,20 @@ function highPairs(bytes: Uint8Array): number {
     if ((bytes[i - 1] ?? 0) >= 0x80 || (bytes[i + 1] ?? 0) >= 0x80) paired++
   }
   return paired / Math.max(1, high)
+}
+
+/** Share of the runs of high bytes, one byte long ones aside, that are even: all where a character is two of them, half of the words of an alphabet. */
+function evenRuns(bytes: Uint8Array): number {
+  let runs = 0
+  let even = 0
+  for (let i = 0; i < Math.min(bytes.length, lookBytes); i++) {
+    const start = i
+    while ((bytes[i] ?? 0) >= 0x80) i++
+    if (i - start < 2) continue
+    runs++
+    if ((i - start) % 2 === 0) even++
+  }
+  return runs < 10 ? 0 : even / runs
 }
 
 /** The words with high bytes, a few thousand of them. */

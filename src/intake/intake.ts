@@ -75,8 +75,8 @@ export class Intake {
     this.#clock = options.clock ?? Date.now
   }
 
-  /** One look at landing and at what governs the deliveries taken before. */
-  async look(): Promise<Sighting[]> {
+  /** One look at landing and, unless `rules` is false, at what governs the deliveries taken before. */
+  async look(options: { readonly rules?: boolean } = {}): Promise<Sighting[]> {
     await this.#flush()
     const sightings: Sighting[] = []
     await governed(sightings, async () => {
@@ -92,7 +92,7 @@ export class Intake {
       }
     })
     await governed(sightings, async () => {
-      for (const known of await ruledAnew(this.#options, this.#deliveries)) {
+      for (const known of options.rules === false ? [] : await ruledAnew(this.#options, this.#deliveries)) {
         const again = await this.#again(known.known, known.cause)
         if (again) sightings.push(again)
       }

@@ -37,7 +37,8 @@ export interface Source {
 const leastLikeness = 0.6
 
 /** What a likeness is worth: little at the threshold, all of it for the same name. Two names half alike are mostly two things. */
-const worth = (alike: number): number => (alike <= leastLikeness ? 0 : ((alike - leastLikeness) / (1 - leastLikeness)) ** 2)
+const worth = (alike: number): number =>
+  alike <= leastLikeness ? 0 : ((alike - leastLikeness) / (1 - leastLikeness)) ** 2
 
 export function evidenceFor(source: Source, target: Target, weights: Weights): Evidence[] {
   const found: Evidence[] = []
@@ -57,7 +58,9 @@ function lexical({ column, name }: Source, target: Target, add: Add): void {
   const shown = column.sourceName
   const alike = (tokens: readonly string[]) => nameLikeness(name, tokens)
   const best = (names: Target['synonyms']) =>
-    names.map(({ text, tokens }) => [text, alike(tokens)] as const).reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const)
+    names
+      .map(({ text, tokens }) => [text, alike(tokens)] as const)
+      .reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const)
   const own = alike(target.name)
   const synonym = best(target.synonyms)
   const antonym = best(target.antonyms)
@@ -65,16 +68,23 @@ function lexical({ column, name }: Source, target: Target, add: Add): void {
   if (own >= synonym[1]) add('name', worth(own), own === 1 ? `${shown} is its name` : `${shown} is like its name`)
   else add('synonym', worth(synonym[1]), `${shown} is ${synonym[1] === 1 ? '' : 'like '}its synonym ${synonym[0]}`)
   // What is named after something else is not this, unless it is as much like this.
-  if (antonym[1] > most) add('antonym', worth(antonym[1]), `${shown} is ${antonym[1] === 1 ? '' : 'like '}${antonym[0]}, which means something else`)
-  if (name.level !== undefined && worth(most) > 0) add('context', name.level, `the level of ${shown} changes from row to row`)
+  if (antonym[1] > most)
+    add(
+      'antonym',
+      worth(antonym[1]),
+      `${shown} is ${antonym[1] === 1 ? '' : 'like '}${antonym[0]}, which means something else`,
+    )
+  if (name.level !== undefined && worth(most) > 0)
+    add('context', name.level, `the level of ${shown} changes from row to row`)
 }
 
-/** As it stands, or without its level word, which then must not be what the two have in common. */
+/** As it stands, or a little less without what it says in brackets or in its level word, which then must not be what the two have in common. */
 function nameLikeness(name: NameInContext, tokens: readonly string[]): number {
-  if (name.level === undefined) return likeness(name.tokens, tokens)
+  const unbracketed = name.unbracketed === name.tokens ? 0 : 0.985 * likeness(name.unbracketed, tokens)
+  if (name.level === undefined) return Math.max(likeness(name.tokens, tokens), unbracketed)
   const [level] = name.tokens
   const bare = likeness(name.bare, tokens.length > 1 ? tokens.filter(token => token !== level) : tokens)
-  return squeezed(name.tokens) === squeezed(tokens) ? 1 : 0.97 * bare
+  return squeezed(name.tokens) === squeezed(tokens) ? 1 : Math.max(0.97 * bare, unbracketed)
 }
 
 const families: Readonly<Record<string, string>> = {

@@ -55,7 +55,18 @@ function tokenLikeness(one: string, other: string): number {
   const [short, long] = one.length < other.length ? [one, other] : [other, one]
   // A short form begins as the word does; two letters say too little.
   if (short.length >= 3 && long.startsWith(short)) return 0.6 + 0.3 * (short.length / long.length)
-  return 0
+  return isContraction(short, long) ? 0.6 + 0.2 * (short.length / long.length) : 0
+}
+
+/** `qty` for `quantity`, `wt` for `weight`: the first letter and then consonants, in their order. */
+function isContraction(short: string, long: string): boolean {
+  if (short.length < 2 || short[0] !== long[0] || /[aeiou]/.test(short.slice(1))) return false
+  let at = 0
+  for (const letter of short) {
+    at = long.indexOf(letter, at) + 1
+    if (at === 0) return false
+  }
+  return true
 }
 
 /** `artikelbez` for `artikelbezeichnung`: most of the way along, from the front. */
@@ -66,8 +77,11 @@ function wholeAbbreviation(one: string, other: string): number {
     : 0
 }
 
+const singular = (word: string): string => word.replace(/ies$/, 'y')
+
 /** Singular and plural, in the languages that add a letter or two for it. */
 function sameStem(one: string, other: string): boolean {
+  if (one.length >= 4 && other.length >= 4 && singular(one) === singular(other)) return true
   const [short, long] = one.length < other.length ? [one, other] : [other, one]
   return (
     short.length >= 4 &&

@@ -7,6 +7,7 @@
  *
  * A quote opens a field only at its start, spaces aside; elsewhere (`48"`) it is text. An escape that is not the quote makes the next quote,
  * delimiter, line end or escape literal, inside of quotes and outside; a doubled quote inside of quotes is a quote wherever quotes can be escaped.
+ * Where they cannot (no escape), a quote closes its field only in front of a delimiter or line end: `"48" wide"` is one field.
  * What a call finds stands in the public fields until the next call.
  */
 import type { DelimitedFormat } from '../../contracts/data/feed-contract.ts'
@@ -230,7 +231,8 @@ export class RecordGrammar {
     for (let from = open + 1; ; ) {
       const at = this.#quotes.from(from)
       if (at === Number.POSITIVE_INFINITY || (at + 1 >= text.length && !last)) return nowhere
-      if (this.#escape !== nowhere && this.#isOdd(at, open)) from = at + 1
+      if (!this.#doubled && !this.#endsField(this.#skipSpaces(at + 1))) from = at + 1
+      else if (this.#escape !== nowhere && this.#isOdd(at, open)) from = at + 1
       else if (this.#doubled && text.charCodeAt(at + 1) === this.#quote) from = at + 2
       else return at
     }

@@ -2,7 +2,8 @@
  * Records of a JSON document, without holding the document: a scanner of structure that cuts out one record after the other.
  *
  * A document is one or more JSON values. `recordPath` leads from each to its records: the elements of the array found there, or the one object
- * found there. Arrays on the way are walked through, so pages (`[{"items": […]}, {"items": […]}]`) are read as one.
+ * found there. Arrays on the way are walked through, so pages (`[{"items": […]}, {"items": […]}]`) are read as one. In the path `*` is any key:
+ * the values of an object are records where it comes last, or arrays of records, and each record has its key as `@key`.
  *
  * 1. Memory is one record and one piece. A record above the limit is cut; the scan goes on behind it.
  * 2. What stands beside the path is skipped and is no record. What is no JSON between documents is a malformed record.
@@ -13,6 +14,11 @@ import { byteWidth, type TextPiece } from './decode.ts'
 import { type JsonRecord, type JsonSplitter, judgeJson } from './json-record.ts'
 import { type ReadLimits, rawLimitCharacters } from './record.ts'
 import { TextWindow } from './text-window.ts'
+
+/** In a record path: any key. */
+export const anyKey = '*'
+/** Where a record has the key that `*` stood for. */
+export const ownKey = '@key'
 
 /** An open container: how many keys of the path lead to it (-1: it is beside the path), and whether its elements are records. */
 interface Frame {
@@ -32,6 +38,8 @@ interface Capture {
   readonly depth: number
   /** Text between documents: it ends at the line end. */
   readonly stray: boolean
+  /** The key that `*` stood for. */
+  readonly key: string | undefined
   cut: string | undefined
 }
 
@@ -108,7 +116,8 @@ export class JsonDocument implements JsonSplitter {
 
   #other(c: string, at: number): void {
     const top = this.#top()
-    if (top === undefined || top.holdsRecords) this.#start(at, top === undefined)
+    if (top === undefined || (top.holdsRecords && !(top.kind === 'object' && top.expectsKey)))
+      this.#start(at, top === undefined)
     if (c === '"') {
       if (top === undefined) return
       this.#inString = true
@@ -138,18 +147,21 @@ export class JsonDocument implements JsonSplitter {
 
   #open(c: '{' | '[', at: number): void {
     const top = this.#top()
-    if (top?.holdsRecords) this.#start(at, false)
     const kind = c === '{' ? 'object' : 'array'
+    if (top?.holdsRecords && !(top.kind === 'object' && kind === 'array')) this.#start(at, false)
     const matched = this.#capture === undefined ? this.#matched(top) : -1
     const arrived = matched === this.#path.length
     if (arrived && kind === 'object') this.#start(at, false)
-    this.#frames.push({ kind, matched, holdsRecords: arrived && kind === 'array', key: '', expectsKey: true })
+    const ofValues = kind === 'object' && matched === this.#path.length - 1 && this.#path[matched] === anyKey
+    const holdsRecords = (arrived && kind === 'array') || ofValues
+    this.#frames.push({ kind, matched, holdsRecords, key: '', expectsKey: true })
   }
 
   #matched(top: Frame | undefined): number {
     if (top === undefined) return 0
     if (top.kind === 'array' || top.matched < 0) return top.matched
-    return top.key === this.#path[top.matched] ? top.matched + 1 : -1
+    const wanted = this.#path[top.matched]
+    return wanted === anyKey || top.key === wanted ? top.matched + 1 : -1
   }
 
   #start(at: number, stray: boolean): void {
@@ -159,15 +171,25 @@ export class JsonDocument implements JsonSplitter {
       byteOffset: this.#window.byteOffset(at),
       depth: this.#frames.length,
       stray,
+      key: this.#ownKey(),
       cut: undefined,
     }
+  }
+
+  /** The key that `*` stood for last. */
+  #ownKey(): string | undefined {
+    const of = this.#frames.findLast(({ kind }) => kind === 'object')
+    return of?.holdsRecords ? of.key : undefined
   }
 
   #record(capture: Capture, end: number): JsonRecord {
     this.#capture = undefined
     const { line, byteOffset } = capture
     if (capture.cut !== undefined) return { line, byteOffset, raw: capture.cut.toWellFormed(), code: 'RECORD_TOO_LONG' }
-    return judgeJson({ line, byteOffset, raw: this.#window.text.slice(capture.start, end).trimEnd() }, this.#limit)
+    const raw = this.#window.text.slice(capture.start, end).trimEnd()
+    const record = judgeJson({ line, byteOffset, raw }, this.#limit)
+    if (capture.key === undefined || record.code !== undefined) return record
+    return { ...record, value: { [ownKey]: capture.key, ...record.value } }
   }
 
   #top(): Frame | undefined {

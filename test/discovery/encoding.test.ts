@@ -53,6 +53,14 @@ describe('the text comes out as it was written', () => {
   })
 })
 
+test('a short list of products in Chinese is not taken for Cyrillic', () => {
+  const names = ['冲击钻', '无绳电钻', '角磨机', '螺丝刀', '工作手套', '花园软管']
+  const rows = names.map((name, i) => `Z${i},${name} 型号${i},${100 + i}.50`)
+  const spec = specOf(encoded(`货号,品名,价格\n${rows.join('\n')}\n`, 'gbk'))
+  expect(spec.format.encoding).toBe('gb18030')
+  expect(spec.columns[1]?.sourceName).toBe('品名')
+})
+
 test.each(['utf-8', 'utf-16le', 'utf-16be'])('%s with its mark', encoding => {
   const spec = specOf(encoded(feeds.German, encoding, true))
   expect(spec.format.encoding).toBe(encoding)

@@ -31,6 +31,37 @@ describe('shape', () => {
     ['objects one behind the other', '{"a":1}{"a":2}{"a":3}', { kind: 'json', recordPath: [] }, 3],
     ['objects over lines, one behind the other', '{\n"a":1\n}\n{\n"a":2\n}\n', { kind: 'json', recordPath: [] }, 2],
     [
+      'an object of records by their ids',
+      '{"A-1":{"name":"x","price":1},"B-2":{"name":"y","price":2},"C-3":{"name":"z","price":3}}',
+      { kind: 'json', recordPath: ['*'] },
+      3,
+    ],
+    [
+      'records by their ids below a key',
+      '{"count":3,"products":{"1":{"name":"x","v":[{"s":1},{"s":2}]},"2":{"name":"y","v":[]},"3":{"name":"z","v":[]}}}',
+      { kind: 'json', recordPath: ['products', '*'] },
+      3,
+    ],
+    [
+      'a record whose texts are in several languages',
+      '{"sku":"A","brand":"b","ean":"c","name":{"en":"x","de":"y"},"text":{"en":"x","de":"y"},"use":{"en":"x","de":"y"}}',
+      { kind: 'json', recordPath: [] },
+      1,
+    ],
+    [
+      'a list of records for each shelf',
+      '{"shelves":{"drills":[{"sku":"A","price":1},{"sku":"B","price":2}],"saws":[{"sku":"C","price":3}]}}',
+      { kind: 'json', recordPath: ['shelves', '*'] },
+      3,
+    ],
+    [
+      'many records beside one long object of another kind',
+      `{"data":[${'{"type":"p","id":"1","attributes":{"title":"x"}},'.repeat(9).slice(0, -1)}],"included":[{"type":"b","id":"1","attributes":{"text":"${'x'.repeat(900)}"}}]}`,
+      { kind: 'json', recordPath: ['data'] },
+      9,
+    ],
+    ['an array that is cut off inside of a text', '[{"a":1,"b":"x"},{"a":2,"b":"y"},{"a":3,"b":"z', { kind: 'json', recordPath: [] }, 3],
+    [
       'pages',
       `[{"page":1,"items":[${'{"a":1},'.repeat(20).slice(0, -1)}]},{"page":2,"items":[{"a":3}]}]`,
       { kind: 'json', recordPath: ['items'] },

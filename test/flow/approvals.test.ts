@@ -1,4 +1,6 @@
 /** Runs that wait for a person: what stands still, what goes on, and how it goes on after an answer, always in another process. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { beforeAll, describe, expect } from 'vitest'
 import type { RunSummary } from '../../src/cli/chain.ts'
 import { replay } from '../../src/cli/replay.ts'
@@ -153,6 +155,15 @@ describe('an answer', () => {
     expect(deliveryOf(summary, first)).toMatchObject({ state: 'published', rowsPublished: 30 })
     expect(rowsOf(summary, 'product_core.product')).toBe(30)
     await expect(decide(workspace, id, 'price')).rejects.toMatchObject({ code: 'APPROVAL_UNKNOWN' })
+  })
+
+  keeps('P6')('to a run whose file somebody has taken out of landing by then: published and told', async () => {
+    const { workspace } = await asking()
+    await rm(join(workspace.dir, 'landing', first))
+    expect((await workspace.run()).deliveries).toEqual([])
+    await answer(workspace, 'mapping:product_name', { answer: 'zzquux' })
+    expect(deliveryOf(await workspace.run(), first)).toMatchObject({ state: 'published', rowsPublished: 30 })
+    expect((await workspace.run()).deliveries).toEqual([])
   })
 
   keeps('P3', 'P6')(

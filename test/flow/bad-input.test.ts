@@ -28,9 +28,15 @@ describe('a landing folder with one good file and every bad one there is', () =>
     'cutoff/products.csv.gz': [gzipSync(csv(products(1, 5000))).subarray(0, 9000), ['FILE_COMPRESSION_BROKEN']],
     'nogzip/products.csv.gz': [Buffer.from('1f8b0800ffffffffffff', 'hex'), ['FILE_COMPRESSION_BROKEN']],
     'header/products.csv': ['sku,title,price\n', ['FILE_HEADER_ONLY']],
-    'twice/products.csv': [csv(products(1, 30)).replace('sku,title,price', 'sku,title,title'), ['FILE_COLUMNS_AMBIGUOUS']],
+    'twice/products.csv': [
+      csv(products(1, 30)).replace('sku,title,price', 'sku,title,title'),
+      ['FILE_COLUMNS_AMBIGUOUS'],
+    ],
     'nothing/products.json': ['[]', ['FILE_EMPTY', 'FILE_HEADER_ONLY']],
-    'halfjson/products.json': ['[{"sku": "1", "title": "Lamp"}, {"sku": "2", "ti', ['FILE_FORMAT_UNKNOWN', 'FILE_HEADER_ONLY']],
+    'halfjson/products.json': [
+      '[{"sku": "1", "title": "Lamp"}, {"sku": "2", "ti',
+      ['FILE_FORMAT_UNKNOWN', 'FILE_HEADER_ONLY'],
+    ],
     '---/2026.csv': [csv(products(1, 30)), ['FEED_KEY_INVALID']],
   }
   let workspace: TestWorkspace

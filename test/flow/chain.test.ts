@@ -148,4 +148,22 @@ describe('more than one delivery in a run', () => {
       expect(rowsOf(summary, 'product_raw.bolt_lamps')).toBe(25)
     },
   )
+
+  keeps(
+    'P2',
+    'P3',
+    'P4',
+  )('two processes that run one workspace at the same time: every delivery once, whoever worked on it', async () => {
+    const feeds = Object.fromEntries(
+      ['acme', 'bolt', 'coil'].map(vendor => [`${vendor}/products-2026-01-10.csv`, csv(products(1, 30))]),
+    )
+    const workspace = await workspaceWith({ ...feeds, 'acme/products-2026-01-11.csv': csv(products(21, 50)) })
+    await Promise.all([workspace.run(), workspace.run()])
+    const settled = await workspace.run()
+    expect(settled.deliveries.map(({ state }) => state)).toEqual(Array.from({ length: 4 }, () => 'duplicate'))
+    expect(unbalanced(settled)).toEqual([])
+    expect(rowsOf(settled, 'product_raw.acme_products')).toBe(60)
+    expect(rowsOf(settled, 'product_core.product')).toBe(50 + 30 + 30)
+    for (const { runId } of settled.deliveries) expect(orphans(await spansOf(workspace, runId))).toEqual([])
+  })
 })

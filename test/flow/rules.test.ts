@@ -134,7 +134,10 @@ keeps('P7')(
     await foreign.edit('standards/product.yaml', text =>
       Object.entries(targets).reduce(
         (all, [column, word]) =>
-          all.replace(new RegExp(`(- name: ${column}\\n[sS]*?synonyms:\\n)`), `$1      x-invented: [${words[word]}]\n`),
+          all.replace(
+            new RegExp(`(- name: ${column}\\n(.|\\n)*?synonyms:\\n)`),
+            `$1      x-invented: [${words[word]}]\n`,
+          ),
         text,
       ),
     )

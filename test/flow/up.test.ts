@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { keepRunning, type Progress } from '../../src/cli/chain.ts'
+import { replay } from '../../src/cli/replay.ts'
 import type { Workspace } from '../../src/cli/workspace.ts'
 import { orphans } from '../../src/telemetry/orphans.ts'
 import { keeps } from '../promises.ts'
@@ -97,3 +98,58 @@ keeps('P6')('an answer given by another process while it runs resumes the run th
   })
   expect(await workspace.query('SELECT count(product_name) FROM product_core.product')).toEqual([[30]])
 })
+
+keeps('P1', 'P7')(
+  'a catalog that somebody breaks while it runs: it says so and runs on, and takes the file once the catalog is mended',
+  async () => {
+    const workspace = await workspaceWith({ [first]: csv(products(1, 30)) })
+    await workspace.with(async place => {
+      const stop = new AbortController()
+      const trouble: string[] = []
+      const onProgress = (progress: Progress) => {
+        if (progress.kind === 'trouble') trouble.push(`${progress.file} ${progress.failure.code}`)
+      }
+      const running = keepRunning(place, { signal: stop.signal, onProgress })
+      await until(async () => (await stateOfFile(place, first)) === 'published')
+      await workspace.edit('vendors.yaml', text => text.replace('kind: vendors', 'kind: [vendors'))
+      await workspace.land(dropped, csv(products(1, 25)))
+      await until(async () => trouble.length > 0)
+      expect(trouble).toEqual(['catalog DOCUMENT_INVALID'])
+      expect(await stateOfFile(place, dropped)).toBeUndefined()
+      await workspace.edit('vendors.yaml', text => text.replace('kind: [vendors', 'kind: vendors'))
+      await until(async () => (await stateOfFile(place, dropped)) === 'published')
+      stop.abort()
+      await running
+    })
+  },
+)
+
+keeps('P1', 'P7')(
+  'a policy that somebody breaks while a run is under way: the run fails with file and line, and a replay ends it',
+  async () => {
+    const workspace = await workspaceWith({ [first]: csv(products(1, 30)) })
+    await workspace.with(async place => {
+      const stop = new AbortController()
+      let broken: Promise<void> | undefined
+      const onProgress = (progress: Progress) => {
+        if (progress.kind !== 'step' || progress.agent !== 'ingestion') return
+        broken ??= workspace.edit('policies/spending.yaml', text =>
+          text.replace('kind: policy.spending', 'kind: no policy'),
+        )
+      }
+      const running = keepRunning(place, { signal: stop.signal, onProgress })
+      await until(async () => (await stateOfFile(place, first)) === 'failed')
+      stop.abort()
+      await running
+      const [view] = await place.stores.runs.all()
+      expect(view?.failure).toMatchObject({
+        code: 'DOCUMENT_INVALID',
+        message: expect.stringMatching(/policies\/spending\.yaml:\d+/),
+      })
+      expect(await place.bus.deadLetters()).toEqual([])
+      await workspace.edit('policies/spending.yaml', text => text.replace('kind: no policy', 'kind: policy.spending'))
+      await replay(place, view?.run.id ?? '')
+    })
+    expect(deliveryOf(await workspace.run(), first)).toMatchObject({ state: 'published', rowsPublished: 30 })
+  },
+)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commands } from '../../src/cli/commands/index.ts'
 import { renderChain } from '../../src/cli/render/chain.ts'
+import { promises } from '../promises.ts'
 
 const root = join(import.meta.dirname, '../..')
 const readme = await readFile(join(root, 'README.md'), 'utf8')
@@ -33,21 +34,26 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 describe('README', () => {
   test('there are commands to execute', () => expect(blocks.length).toBeGreaterThan(3))
 
-  test.each(blocks)('$script ends with $exitCode', ({ script, exitCode }) => {
-    const path = `${join(root, 'bin')}:${process.env['PATH']}`
-    const ended = spawnSync('sh', ['-euc', script], {
-      cwd: folder,
-      encoding: 'utf8',
-      env: { ...process.env, PATH: path },
-    })
-    expect({
-      exitCode: ended.status,
-      stderr: ended.status === exitCode ? '' : `${ended.stdout}${ended.stderr}`,
-    }).toEqual({ exitCode, stderr: '' })
+  test.each(blocks)('$script ends with $exitCode', { timeout: 180_000 }, ({ script, exitCode }) => {
+    const environment = { ...process.env, PATH: `${join(root, 'bin')}:${process.env['PATH']}` }
+    const ended = spawnSync('sh', ['-euc', script], { cwd: folder, encoding: 'utf8', env: environment })
+    expect(ended.status, `${ended.stdout}${ended.stderr}`).toBe(exitCode)
   })
 
   test('the picture is the one that the table of the chain gives', () => {
     expect(readme).toContain(`\`\`\`text\n${renderChain()}\n\`\`\``)
+  })
+
+  test.each(promises)('promise $id stands there as it is kept, with tests that cite it', async promise => {
+    const row = readme.split('\n').find(line => new RegExp(`^\\| ${promise.id} +\\|`).test(line))
+    expect(row).toContain(promise.text)
+    if ('open' in promise) expect(row).toContain(promise.open)
+    const files = [...row!.matchAll(/\]\((test\/[^)]+)\)/g)].map(([, file]) => file!)
+    expect(files.length).toBeGreaterThan(0)
+    for (const file of files) {
+      const proven = 'provenBy' in promise && promise.provenBy.some(by => `test/${by.file}` === file)
+      if (!proven) expect(await readFile(join(root, file), 'utf8')).toContain(`'${promise.id}'`)
+    }
   })
 
   test('every command of the program is named, and no other', () => {

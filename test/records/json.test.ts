@@ -156,3 +156,17 @@ describe('documents', () => {
     expect(await countRecords(file, document('data', 'items'), limits)).toMatchObject({ records: 40_000, malformed: 0 })
   })
 })
+
+describe('any key on the path', () => {
+  test('the values of an object are records, each with its own key', async () => {
+    const text = '{"count":2,"products":{"A-1":{"a":1,"b":{"x":[{"a":9}]}},"B-2":{"a":2},"C-3":7,"D-4":null}}'
+    const found = await all(fileOf(folder, text), document('products', '*'), columnsNamed('@key', 'a'))
+    expect(gist(found)).toEqual([['A-1', '1'], ['B-2', '2'], 'NOT_AN_OBJECT', 'NOT_AN_OBJECT'])
+    expect(found.map(({ raw }) => raw)).toEqual(['{"a":1,"b":{"x":[{"a":9}]}}', '{"a":2}', '7', 'null'])
+  })
+  test('arrays under any key are one list of records', async () => {
+    const text = '{"drills":[{"a":1},{"a":2}],"saws":[{"a":3},4],"updated":"today"}'
+    const found = await all(fileOf(folder, text), document('*'), columnsNamed('@key', 'a'))
+    expect(gist(found)).toEqual([['drills', '1'], ['drills', '2'], ['saws', '3'], 'NOT_AN_OBJECT', 'NOT_AN_OBJECT'])
+  })
+})
