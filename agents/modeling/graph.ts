@@ -65,17 +65,18 @@ const ModelingState = Annotation.Root({
 type State = typeof ModelingState.State
 const said = (state: State) => state.event.data as EventData<'bronze.loaded'>
 
-const recall = node<State>('recall', async (_state, { delivery, tools }) => {
-  // The newest contract, not the one the delivery was loaded under: a feed has one mapping, and its older rows are null where
-  // a column came later.
-  const { contract } = await tools.call('metadata.get_contract', { feed: delivery.feed })
+const recall = node<State>('recall', async (state, { delivery, tools }) => {
+  const { mapping } = await tools.call('metadata.get_mapping', { feed: delivery.feed })
+  // A feed has one mapping, and its older rows are null where a column came later. A newer contract than mapping and delivery know
+  // is for deliveries still on their way: whether the planner has seen them by now is chance, and must change no row.
+  const version = Math.max(said(state).contract.version, mapping?.contractVersion ?? 0)
+  const { contract } = await tools.call('metadata.get_contract', { feed: delivery.feed, version })
   if (contract === null)
-    throw new Failure('CONTRACT_MISSING', `${feedKey(delivery.feed)} has no contract in the catalog.`)
+    throw new Failure('CONTRACT_MISSING', `Contract v${version} of ${feedKey(delivery.feed)} is not in the catalog.`)
   const { standard } = await tools.call('metadata.get_standard', {})
   const rules = await tools.call('metadata.get_rules', { vendor: delivery.feed.vendor })
   const { vendor } = await tools.call('metadata.get_vendor', { vendor: delivery.feed.vendor })
   const { policies } = await tools.call('metadata.get_policies', {})
-  const { mapping } = await tools.call('metadata.get_mapping', { feed: delivery.feed })
   return { contract, governing: { standard, ...rules, vendor, autonomy: policies.autonomy }, mapping }
 })
 

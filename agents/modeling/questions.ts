@@ -13,7 +13,8 @@ export const mappingSubject = (column: string): string => `mapping:${column}`
 export const subjectColumn = (subject: string): string => subject.slice('mapping:'.length)
 
 export function mappingQuestion(column: MappedColumn, contract: FeedContract, standard: Standard): ApprovalQuestion {
-  const definition = standard.columns.find(candidate => candidate.name === column.column)?.definition ?? ''
+  const { definition = '', required = false } =
+    standard.columns.find(candidate => candidate.name === column.column) ?? {}
   const best = column.candidates[0]
   return {
     subject: mappingSubject(column.column),
@@ -31,7 +32,8 @@ export function mappingQuestion(column: MappedColumn, contract: FeedContract, st
             source.retired !== true && !column.candidates.some(candidate => candidate.sourceColumn === source.name),
         )
         .map(source => ({ answer: source.name, text: describe(contract, source.name) })),
-      { answer: noColumn, text: 'none of them: leave it null' },
+      // A required column has to come from somewhere: whoever finds nothing rejects.
+      ...(required ? [] : [{ answer: noColumn, text: 'none of them: leave it null' }]),
     ],
     suggested: best?.sourceColumn ?? noColumn,
     owner: contract.owner,

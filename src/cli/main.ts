@@ -11,5 +11,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 )
 
 const code = await program(process.argv.slice(2), process.env)
-// Writes to pipes, files and screens are done when they return on Linux, so nothing is cut off; a handle that a library forgot holds nobody.
+// A pipe takes what its reader has room for, the rest waits here: the process ends when all of it is written, and then at once, so
+// that a handle which a library forgot holds nobody.
+for (const stream of [process.stdout, process.stderr]) await new Promise<void>(done => stream.write('', () => done()))
 process.exit(code)

@@ -125,7 +125,7 @@ export function findDialects(text: string, complete: boolean, limits: ReadLimits
         found.push({
           dialect,
           width: scored.width,
-          score: scored.score * benefit * (quote === null || escaping === null ? 0.95 : 1),
+          score: scored.score * benefit * (quote === null ? 0.95 : escaping === null ? 0.9 : 1),
           named: benefit === 1 && scored.named,
         })
       }
@@ -220,7 +220,8 @@ function senseOf(cell: string, delimiter: string, quote: string | null): number 
   if (text.length < 64 && plainValue.test(text)) return 1
   let others = 0
   // With a space behind it a sign is punctuation.
-  for (const other of otherDelimiters) if (other !== delimiter) others += text.replaceAll(`${other} `, '').split(other).length - 1
+  for (const other of otherDelimiters)
+    if (other !== delimiter) others += text.replaceAll(`${other} `, '').split(other).length - 1
   // A list or a sentence has some; a whole row that was not taken apart has many for its length.
   return Math.max(0.2, 0.95 - (4 * others) / (4 + text.length / 8))
 }

@@ -58,7 +58,7 @@ function readUnknown(
   policy: DiscoveryPolicy,
 ): { format: FeedFormat; table: SampleTable } {
   const { path, complete, compression } = sample
-  const shape = findJson(text, complete)
+  const shape = findJson(text, complete, path)
   if (shape !== undefined) {
     const format: FeedFormat = { ...shape, encoding, compression }
     return { format, table: jsonTable(text, format, policy, complete) }

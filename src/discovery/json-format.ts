@@ -1,4 +1,5 @@
 /** Whether a text is JSON, one value per line or a document, and where in a document its records are. Pure. */
+import { Failure } from '../../contracts/failures.ts'
 import { anyKey } from '../records/json-document.ts'
 import { withoutSeparator } from '../records/json-record.ts'
 import { isObject, parseJson } from '../records/json-value.ts'
@@ -7,7 +8,8 @@ export type JsonShape = { readonly kind: 'ndjson' } | { readonly kind: 'json'; r
 
 const lookLines = 200
 
-export function findJson(text: string, complete: boolean): JsonShape | undefined {
+/** @throws Failure FILE_FORMAT_UNKNOWN for a document that is cut off: what is missing would never be known */
+export function findJson(text: string, complete: boolean, path = 'the text'): JsonShape | undefined {
   const start = withoutSeparator(text.slice(0, 4096).trimStart()).trimStart()
   const lines = text
     .split('\n', lookLines + 1)
@@ -21,6 +23,10 @@ export function findJson(text: string, complete: boolean): JsonShape | undefined
   if (!/^[{[]/.test(start)) return undefined
   if (!/^(\{\s*("|\}|$)|\[\s*([{[\]"\d-]|true|false|null|$))/.test(start)) return undefined
   const outline = outlineOf(text)
+  if (complete && outline?.cutOff)
+    throw new Failure('FILE_FORMAT_UNKNOWN', `${path} is a JSON document that ends too early: it was cut off.`, {
+      wayOut: 'Ask the vendor to send the file again.',
+    })
   return outline === undefined ? undefined : { kind: 'json', recordPath: recordPathOf(outline) }
 }
 
@@ -49,6 +55,8 @@ interface Found {
 
 interface Outline {
   readonly found: readonly Found[]
+  /** The text ends before the document does. */
+  readonly cutOff: boolean
   readonly rootIsArray: boolean
   readonly characters: number
   readonly rootKeys: number
@@ -74,11 +82,17 @@ function outlineOf(text: string): Outline | undefined {
   const open: Open[] = []
   let rootKeys = 0
   let last = ''
-  const outline = () => ({ found, rootIsArray: text.trimStart().startsWith('['), characters: text.length, rootKeys })
+  const outline = (cutOff: boolean) => ({
+    found,
+    cutOff,
+    rootIsArray: text.trimStart().startsWith('['),
+    characters: text.length,
+    rootKeys,
+  })
   for (const match of text.matchAll(tokens)) {
     const token = match[0]
     const top = open.at(-1)
-    if (token === '"') return outline()
+    if (token === '"') return open.length === 0 ? undefined : outline(true)
     if (token === '{' || token === '[') {
       const path = top === undefined ? [] : top.kind === '{' ? [...top.path, top.key] : top.path
       if (top !== undefined) top.values++
@@ -90,7 +104,7 @@ function outlineOf(text: string): Outline | undefined {
     } else if (token === '}' || token === ']') {
       const closed = open.pop()
       if (closed === undefined || (closed.kind === '{') !== (token === '}'))
-        return open.length === 0 && found.length > 0 ? { ...outline(), rootIsArray: false } : undefined
+        return open.length === 0 && found.length > 0 ? { ...outline(false), rootIsArray: false } : undefined
       if (closed.found !== undefined) {
         closed.found.characters = match.index - closed.start
         closed.found.values = closed.values
@@ -106,7 +120,7 @@ function outlineOf(text: string): Outline | undefined {
     }
     last = token
   }
-  return outline()
+  return outline(open.length > 0)
 }
 
 function begin(top: Open, open: readonly Open[], characters: number, found: Found[]): Found {

@@ -17,26 +17,40 @@ export interface NameInContext {
 /** A first word is a level when at least this many columns begin with it. */
 const columnsOfLevel = 3
 
+interface Level {
+  readonly members: string[][]
+  /** The largest share of distinct values in a column of the level. */
+  distinct: number
+}
+
 export function inContext(
   columns: readonly { readonly sourceName: string; readonly distinctShare: number }[],
 ): NameInContext[] {
   const all = columns.map(({ sourceName }) => tokensOf(sourceName))
-  const plain = columns.map(({ sourceName }) => tokensOf(sourceName.replace(/\([^()]*\)|\[[^[\]]*\]/g, ' ')))
-  const levels = new Map<string, { count: number; distinct: number }>()
-  for (const [index, [first, ...rest]] of all.entries()) {
-    if (first === undefined || rest.length === 0) continue
-    const level = levels.get(first) ?? { count: 0, distinct: 0 }
-    levels.set(first, {
-      count: level.count + 1,
-      distinct: Math.max(level.distinct, columns[index]?.distinctShare ?? 0),
-    })
+  const levels = new Map<string, Level>()
+  for (const [index, tokens] of all.entries()) {
+    const [first] = tokens
+    if (first === undefined || tokens.length === 1) continue
+    const level = levels.get(first) ?? { members: [], distinct: 0 }
+    level.members.push(tokens)
+    level.distinct = Math.max(level.distinct, columns[index]!.distinctShare)
+    levels.set(first, level)
   }
   return all.map((tokens, index) => {
-    const unbracketed = plain[index]!.length === 0 ? tokens : plain[index]!
-    const [first, ...rest] = tokens
-    const level = first === undefined || rest.length === 0 ? undefined : levels.get(first)
-    if (level === undefined || level.count < columnsOfLevel)
+    const outside = tokensOf(columns[index]!.sourceName.replace(/\([^()]*\)|\[[^[\]]*\]/g, ' '))
+    const unbracketed = outside.length === 0 || outside.length === tokens.length ? tokens : outside
+    const level = tokens.length > 1 ? levels.get(tokens[0]!) : undefined
+    if (level === undefined || level.members.length < columnsOfLevel) {
       return { tokens, bare: tokens, level: undefined, unbracketed }
-    return { tokens, bare: rest, level: level.distinct, unbracketed }
+    }
+    return { tokens, bare: tokens.slice(sharedStart(level.members)), level: level.distinct, unbracketed }
   })
+}
+
+/** How many words all begin with, each keeping at least one of its own: two for `Google Shopping / MPN` among its like. */
+function sharedStart(names: readonly (readonly string[])[]): number {
+  const [first = []] = names
+  let shared = 0
+  while (names.every(name => name.length > shared + 1 && name[shared] === first[shared])) shared += 1
+  return shared
 }

@@ -82,8 +82,8 @@ function lexical({ column, name }: Source, target: Target, add: Add): void {
 function nameLikeness(name: NameInContext, tokens: readonly string[]): number {
   const unbracketed = name.unbracketed === name.tokens ? 0 : 0.985 * likeness(name.unbracketed, tokens)
   if (name.level === undefined) return Math.max(likeness(name.tokens, tokens), unbracketed)
-  const [level] = name.tokens
-  const bare = likeness(name.bare, tokens.length > 1 ? tokens.filter(token => token !== level) : tokens)
+  const said = name.tokens.slice(0, name.tokens.length - name.bare.length).filter(word => !name.bare.includes(word))
+  const bare = likeness(name.bare, tokens.length > 1 ? tokens.filter(token => !said.includes(token)) : tokens)
   return squeezed(name.tokens) === squeezed(tokens) ? 1 : Math.max(0.97 * bare, unbracketed)
 }
 
@@ -106,8 +106,9 @@ function typeEvidence(source: FeedColumn, target: StandardColumn, add: Add): voi
   else if (want === 'text') add('type', 0.5, `${source.type} can be text`)
   else if (have === 'text' && samples.length > 0) {
     const digits = samples.filter(sample => /\p{Nd}/u.test(sample)).length / samples.length
-    // Text may still hold a number or a date in a form of its own; text without a digit holds neither.
-    if (want !== 'truth')
+    // Text may still hold a number in a form of its own, if it has a digit; what could be read as a time is no text any more.
+    if (want === 'time') add('type', -1, `text that is no ${target.type} as it stands`)
+    else if (want !== 'truth')
       add(
         'type',
         digits >= 0.5 ? 0.25 : -1,

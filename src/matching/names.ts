@@ -60,7 +60,7 @@ function tokenLikeness(one: string, other: string): number {
 
 /** `qty` for `quantity`, `wt` for `weight`: the first letter and then consonants, in their order. */
 function isContraction(short: string, long: string): boolean {
-  if (short.length < 2 || short[0] !== long[0] || /[aeiou]/.test(short.slice(1))) return false
+  if (short.length < 2 || short[0] !== long[0] || long.startsWith(short) || /[aeiou]/.test(short.slice(1))) return false
   let at = 0
   for (const letter of short) {
     at = long.indexOf(letter, at) + 1

@@ -6,8 +6,8 @@
  *   line end = LF | CR LF, and in a format of `cr`: CR | CR LF
  *
  * A quote opens a field only at its start, spaces aside; elsewhere (`48"`) it is text. An escape that is not the quote makes the next quote,
- * delimiter, line end or escape literal, inside of quotes and outside; a doubled quote inside of quotes is a quote wherever quotes can be escaped.
- * Where they cannot (no escape), a quote closes its field only in front of a delimiter or line end: `"48" wide"` is one field.
+ * delimiter, line end or escape literal, inside of quotes and outside; a doubled quote inside of quotes is a quote.
+ * Without an escape a quote closes its field only in front of a delimiter or line end, and such a field ends on its line: `"48" wide"` is one.
  * What a call finds stands in the public fields until the next call.
  */
 import type { DelimitedFormat } from '../../contracts/data/feed-contract.ts'
@@ -105,7 +105,8 @@ export class RecordGrammar {
           return this.#again()
         }
         if (open !== fieldStart || from !== close + 1) this.irregular.spaceAroundQuotes = true
-        if (this.#endsField(from)) this.#mark(open + 1, close, this.#isEscaped(open + 1, close))
+        if (this.#endsField(from) && !this.#runsOn(open, close))
+          this.#mark(open + 1, close, this.#isEscaped(open + 1, close))
         else {
           const firstLine = this.lineEndAfter(open)
           if (firstLine !== nowhere && firstLine <= close) return this.endAtLine(firstLine)
@@ -236,6 +237,15 @@ export class RecordGrammar {
       else if (this.#doubled && text.charCodeAt(at + 1) === this.#quote) from = at + 2
       else return at
     }
+  }
+
+  /** Without an escape, a field over lines with a quote inside rather was never closed. */
+  #runsOn(open: number, close: number): boolean {
+    if (this.#doubled) return false
+    const value = this.#text.slice(open + 1, close)
+    return (
+      value.includes(this.lineMark) && value.replaceAll(this.#quoteText + this.#quoteText, '').includes(this.#quoteText)
+    )
   }
 
   /** Whether an odd number of escapes stands in front of `at`. */

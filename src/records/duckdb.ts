@@ -65,6 +65,8 @@ export function duckdbReadCanonical(
 }
 
 const common = (shape: ReadShape): string[] => [
+  // Or else the name of the file would say so.
+  `compression = 'none'`,
   'auto_detect = false',
   'strict_mode = true',
   'null_padding = false',

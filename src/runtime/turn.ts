@@ -118,7 +118,10 @@ export class Turn {
   async fail(event: IncomingEvent, failure: Failure, lease: LeaseReference): Promise<void> {
     const about = event.data as About
     const { agent } = this.#options
-    const report = await this.#report(failure)
+    const said = await this.#report(failure)
+    // People know the file by the name the vendor gave it, not by the copy the agents read.
+    const { stored, file } = about.delivery
+    const report = { ...said, message: said.message.replaceAll(stored, file) }
     const failed: EventData<'run.failed'> = {
       feed: about.delivery.feed,
       run: about.run,

@@ -1,59 +1,106 @@
-/** Kills a run at seeded points and lets another finish it; the tables must be what an unharmed run makes. */
-import { spawn } from 'node:child_process'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+/** Kills runs of a workspace at seeded moments and lets others finish them: what comes of it must be what an unharmed run makes. */
+import { cp, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { orphans } from '../../src/telemetry/orphans.ts'
-import { runOnce } from '../../src/cli/chain.ts'
-import { contents, openTestWorkspace, type TestWorkspace, unbalanced } from '../flow/workspace.ts'
-import { seeded } from '../sim/random.ts'
+import { openTestWorkspace, type TestWorkspace } from '../flow/workspace.ts'
+import { type Random, seeded } from '../sim/random.ts'
+import { differences, type Remains, remainsOf } from './remains.ts'
+import { type Blow, tellBlow, Victims } from './victims.ts'
 
 export interface KillReport {
-  readonly kills: number
-  /** Points where the process really died before it was done. */
+  /** Blows that fell before the run was done. */
   readonly died: number
   readonly faults: readonly string[]
 }
 
-const victim = new URL('./victim.ts', import.meta.url).pathname
+/** A workspace is finished here while the next is being killed. */
+const lanes = 2
 
-/** @param template a workspace with files in landing that has not run yet */
-export async function killAtSeededPoints(template: string, kills: number, seed: number, say: (line: string) => void = () => {}): Promise<KillReport> {
-  const random = seeded(seed)
-  const baseline = await copyOf(template)
-  const points = Number((await victimRun(baseline.dir, 0)).output.trim())
-  const expected = await baseline.with(contents)
-  await baseline.remove()
-  const faults: string[] = []
-  let died = 0
-  for (let kill = 1; kill <= kills; kill += 1) {
-    const point = 1 + random.integer(points)
-    const workspace = await copyOf(template)
-    const { killed } = await victimRun(workspace.dir, point)
-    if (killed) died += 1
-    const wrong = await finish(workspace, expected)
-    for (const fault of wrong) faults.push(`seed ${seed}, kill ${kill} at point ${point} of ${points}: ${fault}`)
-    say(`kill ${kill}/${kills} at point ${point}: ${wrong.length === 0 ? 'ok' : wrong.join('; ')}`)
-    await workspace.remove()
+/**
+ * @param template folder of a workspace with files in landing that has not run yet
+ * @param say is told of every workspace that was killed and finished
+ */
+export async function killAtSeededPoints(
+  template: string,
+  kills: number,
+  seed: number,
+  say: (line: string) => void = () => {},
+): Promise<KillReport> {
+  const victims = new Victims()
+  try {
+    const { expected, points, ms } = await unharmed(template, victims)
+    if (expected.faults.length > 0) return { died: 0, faults: expected.faults.map(fault => `unharmed: ${fault}`) }
+    const rounds = drawRounds(seeded(seed), kills, points, ms)
+    const faults: string[] = []
+    let died = 0
+    let next = 0
+    const lane = async () => {
+      for (let at = next++; at < rounds.length; at = next++) {
+        const blows = rounds[at]!
+        const { deaths, wrong } = await round(template, blows, victims, expected)
+        died += deaths
+        const told = `seed ${seed}, killed ${blows.map(tellBlow).join(', then ')}`
+        for (const fault of wrong) faults.push(`${told}: ${fault}`)
+        say(`${told}: ${wrong.length === 0 ? 'the same' : wrong.join('; ')}`)
+      }
+    }
+    await Promise.all(Array.from({ length: lanes }, lane))
+    return { died, faults }
+  } finally {
+    victims.close()
   }
-  return { kills, died, faults }
 }
 
-async function finish(workspace: TestWorkspace, expected: Record<string, string[]>): Promise<string[]> {
-  return workspace.with(async opened => {
-    const summary = await runOnce(opened)
-    const found = await contents(opened)
-    const wrong = [...unbalanced(summary)]
-    for (const table of new Set([...Object.keys(expected), ...Object.keys(found)])) {
-      const [want = [], have = []] = [expected[table], found[table]]
-      if (JSON.stringify(want) !== JSON.stringify(have)) wrong.push(`${table} has ${have.length} rows, ${want.length} are expected, or they differ`)
+/** What an unharmed run makes, the crash points it passes, and how long it takes. */
+async function unharmed(template: string, victims: Victims): Promise<{ expected: Remains; points: number; ms: number }> {
+  const workspace = await copyOf(template)
+  try {
+    const end = await victims.run(workspace.dir, undefined)
+    if (end.kind !== 'done') throw new Error(`an unharmed run was ${end.kind}`)
+    return { expected: await workspace.with(remainsOf), points: end.points, ms: end.ms }
+  } finally {
+    await workspace.remove()
+  }
+}
+
+/** One workspace, hit in turn by every blow, then finished. */
+async function round(
+  template: string,
+  blows: readonly Blow[],
+  victims: Victims,
+  expected: Remains,
+): Promise<{ deaths: number; wrong: string[] }> {
+  const workspace = await copyOf(template)
+  let deaths = 0
+  try {
+    for (const blow of blows) {
+      const end = await victims.run(workspace.dir, blow)
+      if (end.kind === 'failed') return { deaths, wrong: [end.how] }
+      if (end.kind === 'killed') deaths += 1
     }
-    const { journal } = opened.telemetry
-    for (const { traceId } of journal.traces({ limit: 1000 })) {
-      wrong.push(...orphans(journal.spansOf(traceId)).map(fault => `trace ${traceId}: ${JSON.stringify(fault)}`))
-    }
-    return wrong
-  })
+    return { deaths, wrong: differences(expected, await workspace.with(remainsOf)) }
+  } catch (error) {
+    return { deaths, wrong: [String(error)] }
+  } finally {
+    await workspace.remove()
+  }
+}
+
+/** Mostly at crash points, some in the middle of anything; some of those who finish are killed too. */
+function drawRounds(random: Random, kills: number, points: number, ms: number): Blow[][] {
+  const rounds: Blow[][] = []
+  for (let left = kills; left > 0; ) {
+    const blows = Array.from({ length: left > 1 && random.chance(0.2) ? 2 : 1 }, () => drawBlow(random, points, ms))
+    rounds.push(blows)
+    left -= blows.length
+  }
+  return rounds
+}
+
+function drawBlow(random: Random, points: number, ms: number): Blow {
+  return random.chance(0.7)
+    ? { kind: 'point', number: 1 + random.integer(points) }
+    : { kind: 'time', ms: random.next() * ms }
 }
 
 async function copyOf(template: string): Promise<TestWorkspace> {
@@ -61,21 +108,3 @@ async function copyOf(template: string): Promise<TestWorkspace> {
   await cp(template, dir, { recursive: true, preserveTimestamps: true })
   return openTestWorkspace(dir)
 }
-
-function victimRun(dir: string, point: number): Promise<{ killed: boolean; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', victim, dir, String(point)], { stdio: ['ignore', 'pipe', 'inherit'] })
-    let output = ''
-    child.stdout.on('data', data => {
-      output += String(data)
-    })
-    child.on('error', reject)
-    child.on('exit', (code, signal) => {
-      if (signal === 'SIGKILL') resolve({ killed: true, output })
-      else if (code === 0) resolve({ killed: false, output })
-      else reject(new Error(`the run ended with ${code ?? signal}`))
-    })
-  })
-}
-
-export const removeFolder = (dir: string): Promise<void> => rm(dir, { recursive: true, force: true })

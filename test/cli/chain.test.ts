@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { agentNames } from '../../contracts/chain.ts'
 import {
@@ -13,6 +13,9 @@ import {
   RunsDocument,
 } from './documents.ts'
 import { aiworkflow, document, land, launcher, startAiworkflow, typed, workspaceWith } from './process.ts'
+
+// Processes of their own on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 180_000 })
 
 const header = 'sku,product name,brand,price,currency,description'
 const row = (id: number, price = `${id}.50`) => `SKU-${id},Lamp ${id},Acme,${price},EUR,A lamp with the number ${id}`
@@ -163,6 +166,15 @@ test('intake and the four agents, each a process of its own, publish a file toge
     await delay(200)
   }
   expect(await Promise.all(processes.map(running => running.stop()))).toEqual([0, 0, 0, 0, 0])
+})
+
+test('a document larger than a pipe reaches a slow reader whole, and a reader that leaves early is no error', async () => {
+  const place = await workspaceWith({})
+  const query = `${launcher} query ${place} "SELECT i, repeat('x', 100) AS t FROM range(5000) r(i)" --limit 5000 --json`
+  const { stdout } = await aiworkflow(['-c', `${query} | (sleep 1; cat)`], { program: '/bin/sh' })
+  expect(QueryDocument.parse(JSON.parse(stdout)).rows).toHaveLength(5000)
+  const cut = await aiworkflow(['-c', `${query} | head -c 10`], { program: '/bin/sh' })
+  expect(cut).toEqual({ code: 0, stdout: '{"columns"', stderr: '' })
 })
 
 test('tools serves an MCP client on stdio, and stdout carries the protocol alone', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Rule } from '../../contracts/data/rule.ts'
+import { Standard } from '../../contracts/data/standard.ts'
 import { type CoreDocuments, compileCore, planCore } from '../../src/compiler/core-plan.ts'
 import { coreTable, errorTable } from '../../src/compiler/tables.ts'
 import { facts } from './contracts.ts'
@@ -95,6 +96,21 @@ describe('the modelling of a delivery', () => {
     expect(rejected.map(one => [one['column_name'], one['error_code'], one['rule_id']])).toEqual(expected)
     expect(accepted.map(one => one['id'])).toEqual(['A0'])
     expect(counts).toEqual({ bronze: 2, rejected: 1, accepted: 1 })
+  })
+
+  test('a day is a moment of the standard: its first, in UTC', async () => {
+    const added = { name: 'added', type: 'timestamptz', required: false, definition: 'First seen.' }
+    const timed = Standard.parse({ ...standard, columns: [...standard.columns, added] })
+    const columns = [...documents.mapping.columns, mapped('added', 'preis')]
+    const { accepted, rejected } = await model(
+      [
+        ['A1', 'Lamp', '2024-01-31', 1],
+        ['A2', 'Lamp', '2024-02-30', 1],
+      ],
+      { standard: timed, mapping: mappingOf(columns.filter(({ column }) => column !== 'price')) },
+    )
+    expect(accepted.map(one => one['added'])).toEqual([expect.stringMatching(/^2024-01-31[T ]00:00:00/)])
+    expect(rejected.map(one => one['error_code'])).toEqual(['CORE_VALUE_UNFIT'])
   })
 
   test('a broken rule is told by its own words, as its owner’s, with the row it was', async () => {

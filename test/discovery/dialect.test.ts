@@ -155,6 +155,27 @@ test('a row of names says the delimiter, though most rows are ragged', () => {
   expect(spec.rowCount).toBe(3)
 })
 
+test('quotes that nobody escaped do not leave the others in the values', () => {
+  const rows = Array.from({ length: 20 }, (_, i) => `"Q${i}","Monitor ${i}" wide, "HD"","9.${i + 10}"`)
+  const spec = specOf(`"sku","name","price"\n${rows.join('\n')}\n`)
+  expect(spec.format).toMatchObject({ delimiter: ',', quote: '"', escape: null })
+  expect(namesOf(spec)).toEqual(['sku', 'name', 'price'])
+  expect(spec.columns[1]?.quality?.samples[0]).toBe('Monitor 0" wide, "HD"')
+})
+
+test('one broken quote does not take quoting away from the file', () => {
+  const rows = Array.from({ length: 80 }, (_, i) => `Q${i},Monitor ${i},9.${i + 10}`)
+  rows[30] = 'Q30,"Monitor 30,9.40'
+  expect(dialectOf(`sku,name,price\n${rows.join('\n')}\n`)).toMatchObject({ quote: '"', escape: '"' })
+})
+
+test.each(['|', '\t'])('sentences of as many commas in each record do not hide the delimiter %j', delimiter => {
+  const rows = Array.from({ length: 30 }, (_, i) =>
+    [`L${i}`, 'Garden hose', 'red, green, blue, grey; and: more'].join(delimiter),
+  )
+  expect(dialectOf(`${['sku', 'name', 'colours'].join(delimiter)}\n${rows.join('\n')}\n`)).toMatchObject({ delimiter })
+})
+
 test('tables of random products are read back in every dialect', () => {
   const word = fc.constantFrom('steel', 'bottle', 'Mug', 'green', 'Tea', 'größe', 'x-large', 'v2', 'set of 6', 'kids')
   const title = fc

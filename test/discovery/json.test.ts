@@ -60,7 +60,6 @@ describe('shape', () => {
       { kind: 'json', recordPath: ['data'] },
       9,
     ],
-    ['an array that is cut off inside of a text', '[{"a":1,"b":"x"},{"a":2,"b":"y"},{"a":3,"b":"z', { kind: 'json', recordPath: [] }, 3],
     [
       'pages',
       `[{"page":1,"items":[${'{"a":1},'.repeat(20).slice(0, -1)}]},{"page":2,"items":[{"a":3}]}]`,
@@ -72,6 +71,14 @@ describe('shape', () => {
     expect(spec.format).toMatchObject(format)
     expect(spec.rowCount).toBe(records)
   })
+  test.each(['[{"a":1,"b":"x"},{"a":2,"b":"y', '[{"a":1},{"a":2},', '{"p":[{"a":1}]'])(
+    'a document that was cut off: %s',
+    text => {
+      expect(() => specOf(text)).toThrow(
+        expect.objectContaining({ code: 'FILE_FORMAT_UNKNOWN', message: expect.stringContaining('cut off') }),
+      )
+    },
+  )
   test('a document whose sample is cut off', () => {
     const items = Array.from({ length: 50 }, (_, i) => JSON.stringify({ id: i, name: `thing ${i}` }))
     const spec = specOf(`{"meta":{"n":50},"products":[${items.join(',')}`.slice(0, -10), { complete: false })

@@ -49,6 +49,14 @@ describe('header', () => {
       headerRows: 1,
     })
   })
+  test('one that is repeated where files were put together', () => {
+    const part = (from: number) =>
+      `sku,name,price\n${Array.from({ length: 9 }, (_, i) => `G${from + i},drill,${i}.50`).join('\n')}\n`
+    const spec = specOf(`${part(0)}\ufeff${part(10)}${part(20)}`)
+    expect(spec.format).toMatchObject({ headerRows: 1, preambleLines: 0 })
+    expect(namesOf(spec)).toEqual(['sku', 'name', 'price'])
+    expect(spec.rowCount).toBe(29)
+  })
   test('one with years as names', () => {
     expect(dialectOf('product,2022,2023,2024\nMug,10.5,11.5,12.5\nCup,1.5,2.5,3.5\nPan,1.0,2.0,3.1\n')).toMatchObject({
       headerRows: 1,

@@ -33,9 +33,6 @@ describe('a landing folder with one good file and every bad one there is', () =>
       ['FILE_COLUMNS_AMBIGUOUS'],
     ],
     'nothing/products.json': ['[]', ['FILE_EMPTY', 'FILE_HEADER_ONLY']],
-    'halfjson/products.json': [
-      '[{"sku": "1", "title": "Lamp"}, {"sku": "2", "ti',
-      ['FILE_FORMAT_UNKNOWN', 'FILE_HEADER_ONLY'],
     ],
     '---/2026.csv': [csv(products(1, 30)), ['FEED_KEY_INVALID']],
   }
@@ -158,6 +155,14 @@ describe('a file that does not stand still', () => {
     const summary = await workspace.run()
     expect(summary.errors).toEqual([expect.objectContaining({ file: 'round', code: 'PATH_OUTSIDE_ROOT' })])
   })
+})
+
+keeps('P1')('a JSON document that ends in the middle of a record: the whole records are loaded, the cut one is in error', async () => {
+  const half = 'bolt/lamps-2026-01-10.json'
+  const workspace = await workspaceWith({ [half]: JSON.stringify(products(1, 30)).slice(0, -20) })
+  const summary = await workspace.run()
+  expect(deliveryOf(summary, half)).toMatchObject({ state: 'published', rowsRead: 30, rowsLoaded: 29, rowsInError: 1 })
+  expect(unbalanced(summary)).toEqual([])
 })
 
 describe('one line of 100 MB', () => {

@@ -44,7 +44,7 @@ export async function workspaceWith(files: Readonly<Record<string, string | Uint
 export const setting =
   (key: string, value: string | number) =>
   (text: string): string =>
-    text.replace(new RegExp(`(\\b${key}:) [^\\s,}]+`), `$1 ${value}`)
+    text.replace(new RegExp(`(\\b${key}:) ({}|[^\\s,}]+)`), `$1 ${value}`)
 
 /** One check more in a book of rules. */
 export const withCheck = (rule: string) => (text: string) =>

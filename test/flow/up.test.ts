@@ -141,6 +141,7 @@ keeps('P1', 'P7')(
       await until(async () => (await stateOfFile(place, first)) === 'failed')
       stop.abort()
       await running
+      await broken
       const [view] = await place.stores.runs.all()
       expect(view?.failure).toMatchObject({
         code: 'DOCUMENT_INVALID',

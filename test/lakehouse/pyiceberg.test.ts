@@ -1,40 +1,17 @@
 /** PyIceberg, which shares no code with us, opens the same catalog: it must read what we write, and we what it writes. */
-import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Lakehouse } from '../../src/lakehouse/lakehouse.ts'
 import { itemColumns, itemRows, items, lakeWithItems, openedLake, stocks } from './harness.ts'
+import { pyiceberg, type ReadByPyIceberg, requirePyIceberg } from './pyiceberg.ts'
 
-const python = fileURLToPath(new URL('../../.cache/pyiceberg/bin/python', import.meta.url))
-const reader = fileURLToPath(new URL('pyiceberg_reader.py', import.meta.url))
 const timeout = 60_000
-
-interface Described {
-  rows: number
-  columns: [id: number, name: string, type: string, required: boolean][]
-  spec: [sourceId: number, name: string, transform: string][]
-  partitions: [values: string, rows: number, files: number][]
-  refs: Record<string, string>
-  snapshots: Record<string, string>[]
-  files: string[]
-  data: string[][]
-}
-
-async function pyiceberg<T>(warehouseDir: string, ...action: string[]): Promise<T> {
-  const { stdout } = await promisify(execFile)(python, ['-W', 'ignore', reader, warehouseDir, ...action])
-  return JSON.parse(stdout)
-}
 
 async function stageAndPublish(lake: Lakehouse, writeKey: string, rows: Record<string, number>) {
   await lake.stage(items, { branch: 'staged', rows: itemRows(rows), keyColumns: ['sku'], writeKey })
   return lake.publish(items, { branch: 'staged', writeKey })
 }
 
-beforeAll(() => {
-  if (!existsSync(python)) throw new Error('PyIceberg is not installed for the tests: run scripts/parts/pyiceberg.sh')
-})
+beforeAll(requirePyIceberg)
 
 describe('PyIceberg reads', { timeout }, () => {
   test('every table with our columns, ids, partitions, refs, summaries, rows and row deletes', async () => {
@@ -61,7 +38,7 @@ describe('PyIceberg reads', { timeout }, () => {
     const empty = { namespace: 'product_core', name: 'product' }
     await lake.createTable(empty, { columns: itemColumns })
 
-    const tables = await pyiceberg<Record<string, Described>>(warehouseDir, 'describe')
+    const tables = await pyiceberg<Record<string, ReadByPyIceberg>>(warehouseDir, 'describe')
     expect(Object.keys(tables).sort()).toEqual(['product_core.product', 'product_raw.acme_items'])
     expect(tables['product_core.product']).toMatchObject({ rows: 0, snapshots: [], partitions: [] })
     const read = tables['product_raw.acme_items']
@@ -158,7 +135,7 @@ describe('PyIceberg writes', { timeout }, () => {
     await lake.stage(items, { branch: 'staged', rows, keyColumns: ['sku'], writeKey: 'w3' })
     expect(await lake.publish(items, { branch: 'staged', writeKey: 'w3' })).toMatchObject({ outcome: 'published' })
     expect(await lake.findWrite(items, 'w1')).toBeDefined()
-    expect((await pyiceberg<Record<string, Described>>(warehouseDir, 'describe'))[name]?.data).toEqual([
+    expect((await pyiceberg<Record<string, ReadByPyIceberg>>(warehouseDir, 'describe'))[name]?.data).toEqual([
       ['a', '10', 'acme'],
       ['c', '3', 'acme'],
       ['py', '8', 'snake'],

@@ -18,7 +18,10 @@ def describe(table):
     rows = scan.to_arrow()
     return {
         "rows": rows.num_rows,
-        "columns": [[field.field_id, field.name, str(field.field_type), field.required] for field in table.schema().fields],
+        "columns": [
+            [field.field_id, field.name, str(field.field_type).replace(", ", ","), field.required]
+            for field in table.schema().fields
+        ],
         "spec": [[field.source_id, field.name, str(field.transform)] for field in table.spec().fields],
         "partitions": sorted(map(partition, table.inspect.partitions().to_pylist())) if table.spec().fields else [],
         "refs": {name: ref.snapshot_ref_type.value for name, ref in table.metadata.refs.items()},

@@ -32,7 +32,9 @@ describe('a feed is mapped as a careful person would', () => {
 })
 
 describe('whatever the feed', () => {
-  const anyFeed = fc.constantFrom(...Object.values(feeds)).chain(meanings => fc.shuffledSubarray([...meanings], { minLength: 1 }))
+  const anyFeed = fc
+    .constantFrom(...Object.values(feeds))
+    .chain(meanings => fc.shuffledSubarray([...meanings], { minLength: 1 }))
 
   test('confidence is a share, each source is used once, and the same question has the same answer', () => {
     fc.assert(
@@ -53,7 +55,9 @@ describe('whatever the feed', () => {
   })
 
   test('the order of its columns changes nothing', () => {
-    const whole = fc.constantFrom(...Object.values(feeds)).chain(meanings => fc.shuffledSubarray([...meanings], { minLength: meanings.length }))
+    const whole = fc
+      .constantFrom(...Object.values(feeds))
+      .chain(meanings => fc.shuffledSubarray([...meanings], { minLength: meanings.length }))
     fc.assert(
       fc.property(whole, meanings => {
         expect(taken(contractFor(meanings))).toEqual(expected(meanings))
@@ -63,7 +67,8 @@ describe('whatever the feed', () => {
   })
 
   test('a standard whose columns are renamed, with the old names as synonyms, gives the same mapping', () => {
-    const renamed = (name: string): string => `x${[...name].map(letter => letter.charCodeAt(0).toString(36)).join('')}`.slice(0, 60)
+    const renamed = (name: string): string =>
+      `x${[...name].map(letter => letter.charCodeAt(0).toString(36)).join('')}`.slice(0, 60)
     const other: Standard = {
       ...smallStandard,
       key: smallStandard.key.map(renamed),
@@ -105,7 +110,9 @@ describe('what decides is the catalog', () => {
     expect(of(one('Gebinde'), 'brand').status).toBe('absent')
     const taught: Standard = {
       ...smallStandard,
-      columns: smallStandard.columns.map(column => (column.name === 'brand' ? { ...column, synonyms: { de: ['Gebinde'] } } : column)),
+      columns: smallStandard.columns.map(column =>
+        column.name === 'brand' ? { ...column, synonyms: { de: ['Gebinde'] } } : column,
+      ),
     }
     const found = of(one('Gebinde'), 'brand', taught)
     expect(found).toMatchObject({ status: 'accepted', expression: '"c0"', step: 'evidence' })
@@ -113,7 +120,9 @@ describe('what decides is the catalog', () => {
   })
 
   test('without weights there is no evidence, so nothing is taken', () => {
-    expect(taken(contractFor(feeds['camel case']!), smallStandard, { ...mappingPolicy, weights: { prior: -4.5 } })).toEqual({})
+    expect(
+      taken(contractFor(feeds['camel case']!), smallStandard, { ...mappingPolicy, weights: { prior: -4.5 } }),
+    ).toEqual({})
   })
 
   test('a name the standard calls something else is not taken, however alike', () => {
@@ -122,14 +131,23 @@ describe('what decides is the catalog', () => {
 
   test('values speak against a name: a barcode column of words is a question or nothing, one of GTINs is taken', () => {
     expect(of(one('barcode', 'string', '4006381333931'), 'gtin').status).toBe('accepted')
-    expect(of(one('barcode', 'string', 'yes', 'no'), 'gtin').confidence).toBeLessThan(of(one('barcode'), 'gtin').confidence)
+    expect(of(one('barcode', 'string', 'yes', 'no'), 'gtin').confidence).toBeLessThan(
+      of(one('barcode'), 'gtin').confidence,
+    )
   })
 
   test('two columns that fit as well as each other are a question, even if each is sure', () => {
-    const { columns, optional } = mapped(contractFor([['Price EUR', null, 'decimal(18,2)', '1.5'], ['Price USD', null, 'decimal(18,2)', '1.5']]))
+    const { columns, optional } = mapped(
+      contractFor([
+        ['Price EUR', null, 'decimal(18,2)', '1.5'],
+        ['Price USD', null, 'decimal(18,2)', '1.5'],
+      ]),
+    )
     const price = columns.find(({ column }) => column === 'price')!
     expect(price.status).not.toBe('accepted')
-    expect(price.candidates.map(({ sourceColumn }) => sourceColumn).sort()).toEqual(price.status === 'open' ? ['c0', 'c1'] : [])
+    expect(price.candidates.map(({ sourceColumn }) => sourceColumn).sort()).toEqual(
+      price.status === 'open' ? ['c0', 'c1'] : [],
+    )
     expect(optional.map(({ column }) => column)).toEqual(price.status === 'open' ? ['price'] : [])
   })
 
@@ -137,7 +155,10 @@ describe('what decides is the catalog', () => {
     const { blocking, columns } = mapped(one('invoice'))
     expect(blocking.map(({ column }) => column)).toEqual(['sku', 'title'])
     expect(columns.find(({ column }) => column === 'sku')).toMatchObject({ status: 'open', expression: null })
-    const standard: Standard = { ...smallStandard, columns: smallStandard.columns.map(column => ({ ...column, required: column.name === 'currency' })) }
+    const standard: Standard = {
+      ...smallStandard,
+      columns: smallStandard.columns.map(column => ({ ...column, required: column.name === 'currency' })),
+    }
     expect(mapped(one('invoice'), standard).blocking).toEqual([])
   })
 
@@ -153,11 +174,17 @@ describe('what decides is the catalog', () => {
   })
 
   test('a column that is spoken for, and one that is retired, are no candidates', () => {
-    const contract = contractFor([['brand', null], ['vendor', null]])
+    const contract = contractFor([
+      ['brand', null],
+      ['vendor', null],
+    ])
     const all = new Set(['brand'])
     const without = match(contract, smallStandard, mappingPolicy, all, new Set(['c0']))
     expect(without[0]!.candidates.map(({ sourceColumn }) => sourceColumn)).toEqual(['c1'])
-    const retired = { ...contract, columns: contract.columns.map(column => ({ ...column, retired: column.name === 'c1' })) }
+    const retired = {
+      ...contract,
+      columns: contract.columns.map(column => ({ ...column, retired: column.name === 'c1' })),
+    }
     expect(match(retired, smallStandard, mappingPolicy, all, new Set())[0]!.candidates).toHaveLength(1)
   })
 })

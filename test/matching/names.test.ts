@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { assign } from '../../src/matching/assign.ts'
 import { likeness, tokensOf } from '../../src/matching/names.ts'
 
 describe('tokens of a name', () => {
@@ -30,7 +29,11 @@ describe('likeness of two names', () => {
 
   test.each([
     ['a plural is nearer than a longer name', ['images', 'image'], ['image alt text', 'image']],
-    ['an abbreviation is nearer than nothing in common', ['Artikelbez.', 'Artikelbezeichnung'], ['Lager', 'Artikelbezeichnung']],
+    [
+      'an abbreviation is nearer than nothing in common',
+      ['Artikelbez.', 'Artikelbezeichnung'],
+      ['Lager', 'Artikelbezeichnung'],
+    ],
     ['a contraction is nearer than nothing in common', ['qty', 'quantity'], ['qlt', 'quantity']],
     ['more in common is nearer', ['short description', 'description'], ['meta title', 'description']],
   ])('%s', (_, [one, other], [third, fourth]) => {
@@ -38,7 +41,10 @@ describe('likeness of two names', () => {
   })
 
   test('is a share, the same both ways, and whole only for the same name', () => {
-    const name = fc.array(fc.constantFrom('price', 'prices', 'id', 'product', 'qty', 'quantity', 'kg', 'name'), { minLength: 1, maxLength: 4 })
+    const name = fc.array(fc.constantFrom('price', 'prices', 'id', 'product', 'qty', 'quantity', 'kg', 'name'), {
+      minLength: 1,
+      maxLength: 4,
+    })
     fc.assert(
       fc.property(name, name, (one, other) => {
         const found = likeness(one, other)
@@ -49,23 +55,4 @@ describe('likeness of two names', () => {
       }),
     )
   })
-})
-
-test('the assignment is worth as much as the best of all possible ones', () => {
-  const square = fc.integer({ min: 1, max: 5 }).chain(columns =>
-    fc.array(fc.array(fc.integer({ min: 0, max: 9 }), { minLength: columns, maxLength: columns }), { minLength: 1, maxLength: 5 }),
-  )
-  const best = (gain: number[][], row = 0, used: number[] = []): number =>
-    row === gain.length
-      ? 0
-      : Math.max(best(gain, row + 1, used), ...gain[row]!.map((worth, at) => (used.includes(at) ? 0 : worth + best(gain, row + 1, [...used, at]))))
-  fc.assert(
-    fc.property(square, gain => {
-      const assigned = assign(gain)
-      const chosen = assigned.filter(at => at >= 0)
-      expect(new Set(chosen).size).toBe(chosen.length)
-      expect(assigned.reduce((sum, at, row) => sum + (at < 0 ? 0 : gain[row]![at]!), 0)).toBe(best(gain))
-    }),
-    { numRuns: 100 },
-  )
 })

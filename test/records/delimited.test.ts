@@ -36,6 +36,13 @@ describe('quotes', () => {
   })
   test('without quotes a quote is text', async () => {
     expect(await gistOf('"x|1"\n', delimited({ delimiter: '|', quote: null, escape: null }))).toEqual([['"x', '1"']])
+    const unescaped = delimited({ escape: null })
+    expect(await gistOf('"48" wide","a, ""b""" \r\n"c"d","e\nf"\n"",1"\n', unescaped)).toEqual([
+      ['48" wide', 'a, "b"'],
+      ['c"d', 'e\nf'],
+      ['', '1"'],
+    ])
+    expect(await gistOf('a,"open 1\nb,"whole"\n', unescaped)).toEqual(['UNTERMINATED_QUOTE', ['b', 'whole']])
   })
   test('text after a closing quote makes its record malformed and touches no other', async () => {
     expect(await gistOf('"x" y,1\nz,2\n')).toEqual(['TEXT_AFTER_QUOTE', ['z', '2']])

@@ -38,7 +38,7 @@ export const files = (folder: string) => ({
   journal: join(folder, 'telemetry.sqlite'),
 })
 
-export const busTimings = { partitions: 4, heartbeatMs: 25, pollMs: 2 }
+export const busTimings = { partitions: 4, heartbeatMs: 25, pollMs: 8 }
 const leaseMs = 30_000
 /** So short that a handler outlives it when it is not renewed. */
 const shortLeaseMs = 60

@@ -121,7 +121,7 @@ class Simulation {
       await this.#keepAlive()
       const process = this.#processes[this.#random.integer(this.#processes.length)]
       if (process !== undefined) await this.#outside(process)
-      await delay(2)
+      await delay(4)
     }
   }
 

@@ -31,6 +31,6 @@ export function approvalLines(
     ...(hidden > 0
       ? [colors.dim(`      and ${hidden} answers that nothing speaks for; all of them with: ${command('approvals')}`)]
       : []),
-    `    ${colors.cyan(command('approve', id, '--answer', suggested))}`,
+    `    ${colors.cyan(command('approve', id, '--answer', options.some(({ answer }) => answer === suggested) ? suggested : 'COLUMN'))}`,
   ]
 }

@@ -114,7 +114,7 @@ function madeOf({ column, value, source, how }: PlannedColumn): string[] {
   return [...made, `CASE WHEN ${misfit} THEN ${delivered} END AS ${misfitName(column.name)},`]
 }
 
-/** A text that was made, or else the one that could not be; the value of a text column beside it. `7.00` is a whole number here. */
+/** A text that was made, or else the one that could not be; the value of a text column beside it. `7.00` is a whole number here, a day its first moment. */
 function textOf({ column, value }: PlannedColumn): string[] {
   const name = textName(column.name)
   // Not where it is made: the optimizer takes what stands twice in one SELECT out of its TRY.
@@ -123,7 +123,13 @@ function textOf({ column, value }: PlannedColumn): string[] {
   const fits = value === undefined || renderMisfit(value) === undefined
   const said = fits ? made : `coalesce(${made}, ${misfitName(column.name)})`
   const whole = column.type === 'int' || column.type === 'long'
-  return [`${whole ? `regexp_replace(${said}, '[.]0+$', '')` : said} AS ${name},`, ...own]
+  const moment = column.type === 'timestamp' || column.type === 'timestamptz'
+  const text = whole
+    ? `regexp_replace(${said}, '[.]0+$', '')`
+    : moment
+      ? `regexp_replace(${said}, '^([0-9]{4}-[0-9]{2}-[0-9]{2})$', '\\1 00:00:00')`
+      : said
+  return [`${text} AS ${name},`, ...own]
 }
 
 function typedOf({ column }: PlannedColumn): string[] {

@@ -3,7 +3,8 @@
  *
  * The bronze rows are mapped once, into a file aside; errors, counts and staged rows are all taken from that file, so they
  * cannot disagree. Invariants:
- * 1. Errors are committed first, the branch last; `main` is not touched. Each commit has its write key.
+ * 1. The copies in `product_meta` and the errors are committed first, the branch last: whoever finds it finds all. `main` is not
+ *    touched. Each commit has its write key.
  * 2. Only rows of this vendor leave the core table: those of a key that is staged anew, those of this delivery, and those of
  *    deliveries that it replaces. A key that a later delivery holds is left to it.
  * 3. The counts stand in the summary of the staged snapshot: asking again gives the same answer.
@@ -35,10 +36,12 @@ type Output = ToolOutput<'lakehouse.stage_core'>
 export async function stageCore(dependencies: LakehouseDependencies, input: StageInput): Promise<Output> {
   const { lakehouse } = dependencies
   const before = await findStaged(lakehouse, input)
-  if (before === undefined) await stage(dependencies, input)
-  const { run, contract, mapping, delivery } = input
-  const decisions = (await dependencies.decisionsOf?.(delivery.feed, run.id)) ?? []
-  await projectRun(lakehouse, { runId: run.id, contract, mapping, decisions })
+  if (before === undefined) {
+    const { run, contract, mapping, delivery } = input
+    const decisions = (await dependencies.decisionsOf?.(delivery.feed, run.id)) ?? []
+    await projectRun(lakehouse, { runId: run.id, contract, mapping, decisions })
+    await stage(dependencies, input)
+  }
   const found = before ?? (await findStaged(lakehouse, input))
   if (found !== undefined) return { ...found, alreadyDone: before !== undefined }
   throw new Failure('EFFECT_UNKNOWN', 'The staged rows are not on their branch, though nobody refused them.')

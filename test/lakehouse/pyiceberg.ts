@@ -1,0 +1,34 @@
+/** PyIceberg as the tests call it: a process that shares no code with us and opens the same catalog. */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const python = fileURLToPath(new URL('../../.cache/pyiceberg/bin/python', import.meta.url))
+const reader = fileURLToPath(new URL('pyiceberg_reader.py', import.meta.url))
+const mostBytes = 64 << 20
+
+/** A table as PyIceberg reads it; `data` is every row, each value as Python spells it, sorted. */
+export interface ReadByPyIceberg {
+  rows: number
+  columns: [id: number, name: string, type: string, required: boolean][]
+  spec: [sourceId: number, name: string, transform: string][]
+  partitions: [values: string, rows: number, files: number][]
+  refs: Record<string, string>
+  snapshots: Record<string, string>[]
+  files: string[]
+  data: string[][]
+}
+
+/** @throws Error saying how to get it. */
+export function requirePyIceberg(): void {
+  if (!existsSync(python)) throw new Error('PyIceberg is not installed for the tests: run scripts/parts/pyiceberg.sh')
+}
+
+/** One action of `pyiceberg_reader.py` on a warehouse. */
+export async function pyiceberg<T>(warehouseDir: string, ...action: string[]): Promise<T> {
+  const { stdout } = await promisify(execFile)(python, ['-W', 'ignore', reader, warehouseDir, ...action], {
+    maxBuffer: mostBytes,
+  })
+  return JSON.parse(stdout)
+}
