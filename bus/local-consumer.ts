@@ -203,7 +203,11 @@ export class LocalConsumer implements Subscription {
 
   /** Records the outcome; while the database is busy the message stays running and recording is tried again. */
   #settle(item: Item, message: ReceivedMessage, settlement: Settlement): void {
-    if (this.#state.kind === 'ended') return
+    if (this.#state.kind === 'ended') {
+      this.#lanes.finish(item)
+      if (this.#lanes.running === 0) for (const done of this.#idleWaiters) done()
+      return
+    }
     const recorded = this.#guarded(() => this.#record(item, message, settlement))
     if (!recorded) setTimeout(() => this.#settle(item, message, settlement), this.#timings.pollMs)
     else if (this.#lanes.running === 0 && this.#state.kind === 'draining') for (const done of this.#idleWaiters) done()

@@ -7,6 +7,7 @@ import { asFailure, Failure } from '../../contracts/failures.ts'
 import type { Sighting } from '../intake/intake.ts'
 import { type Actor, startActor } from '../runtime/actor.ts'
 import type { RunState } from '../runtime/run-records.ts'
+import { refuseLostWarehouse } from './lost-warehouse.ts'
 import { defaultOwner, type RunSummary, summarise } from './summary.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -59,15 +60,15 @@ export function startAgent(workspace: Workspace, name: AgentName, options: Chain
 
 /** Everything in landing, once. Ends when nothing moves any more: published, refused, failed or waiting for a person. */
 export async function runOnce(workspace: Workspace, options: ChainOptions = {}): Promise<RunSummary> {
+  await refuseLostWarehouse(workspace)
   const before = new Map<string, RunState>((await workspace.stores.runs.all()).map(view => [view.run.id, view.state]))
-  const actors = await Promise.all(agentNames.map(name => startAgent(workspace, name, options)))
   const seen = new Map<string, Sighting>()
-  const idle = () => untilIdle(workspace.bus, options.signal === undefined ? {} : { signal: options.signal })
-  try {
+  await withAgents(workspace, options, async signal => {
+    const idle = () => untilIdle(workspace.bus, { signal })
     // What an earlier process left comes first: an answer given since may govern deliveries anew, and the look has to see that.
     await idle()
     let unsettled = 0
-    while (!(options.signal?.aborted ?? false)) {
+    while (!signal.aborted) {
       const sightings = await workspace.intake.look()
       report(sightings, seen, options)
       await idle()
@@ -78,9 +79,7 @@ export async function runOnce(workspace: Workspace, options: ChainOptions = {}):
       unsettled += 1
       await delay(Math.max(10, Math.min(...changing.map(({ lookAgainMs }) => lookAgainMs))))
     }
-  } finally {
-    await Promise.all(actors.map(actor => actor.drain(drainTimeoutMs)))
-  }
+  })
   return summarise(workspace, [...seen.values()].map(stillChanging), before)
 }
 
@@ -89,12 +88,25 @@ export async function keepRunning(
   workspace: Workspace,
   options: ChainOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
+  await refuseLostWarehouse(workspace)
+  await withAgents(workspace, options, signal => watchLanding(workspace, { ...options, signal }))
+}
+
+/** All agents at work while `work` lasts. What ends one of them by a fault, a full disk say, ends the work and is thrown. */
+async function withAgents(
+  workspace: Workspace,
+  options: ChainOptions,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const broken = new AbortController()
   const actors = await Promise.all(agentNames.map(name => startAgent(workspace, name, options)))
+  for (const { ended } of actors) void ended.catch(error => broken.abort(error))
   try {
-    await watchLanding(workspace, options)
+    await work(AbortSignal.any([broken.signal, ...(options.signal ? [options.signal] : [])]))
   } finally {
     await Promise.all(actors.map(actor => actor.drain(drainTimeoutMs)))
   }
+  broken.signal.throwIfAborted()
 }
 
 /** The intake alone, until the signal. A look that fails, say at a catalog somebody is editing, is said once and tried again. */

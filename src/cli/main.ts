@@ -1,7 +1,7 @@
 /** The process around the command line: its streams and its end. */
 import { Console } from 'node:console'
 import { exitCodes } from './command.ts'
-import { program } from './program.ts'
+import { program, reportFault } from './program.ts'
 
 // stdout is ours alone: what a library prints belongs to the notes.
 globalThis.console = new Console(process.stderr)
@@ -9,6 +9,9 @@ globalThis.console = new Console(process.stderr)
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.done : exitCodes.failed),
 )
+
+// What nobody awaits is still a failure to be told in the form that was asked for.
+process.once('uncaughtException', error => process.exit(reportFault(error, process.argv.slice(2), process.env)))
 
 const code = await program(process.argv.slice(2), process.env)
 // A pipe takes what its reader has room for, the rest waits here: the process ends when all of it is written, and then at once, so

@@ -33,6 +33,11 @@ export async function program(
   }
 }
 
+/** What broke outside of everything that could have caught it. */
+export function reportFault(error: unknown, typed: readonly string[], environment: Environment): ExitCode {
+  return report(asFailure(error), createTerminal({ json: typed.includes('--json'), environment }))
+}
+
 async function dispatch(typed: readonly string[], terminal: Terminal, environment: Environment): Promise<ExitCode> {
   const at = typed.findIndex(word => !word.startsWith('-'))
   const name = typed[at] ?? ''

@@ -214,7 +214,7 @@ function areNames(cells: readonly string[]): boolean {
 function senseOf(cell: string, delimiter: string, quote: string | null): number {
   const text = cell.trim()
   if (text === '') return 0.9
-  if (quote === null && /^["']|["']$/.test(text) && !/\d"$/.test(text)) return 0.3
+  if (quote === null && /^["']|["']$/.test(text) && !/^[^"']*\d"$/.test(text)) return 0.3
   if (number.test(text)) return 1
   if (/^(https?:\/\/|www\.)\S+$/i.test(text)) return 1
   if (text.length < 64 && plainValue.test(text)) return 1

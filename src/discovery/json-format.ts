@@ -72,6 +72,8 @@ interface Open {
   key: string
 }
 
+/** A list of as many objects is no detail of a record. */
+const longList = 20
 /** Keys counted per container: enough to tell whether two of them hold the same kind of thing. */
 const mostKeys = 256
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+|"/gs
@@ -163,8 +165,9 @@ function recordPathOf({ found, rootIsArray, characters, rootKeys }: Outline): st
   const weight = ({ characters, objects }: Found) => characters * Math.log2(1 + objects)
   const [outer] = candidates.sort((a, b) => weight(b) - weight(a))
   if (outer === undefined) return []
-  // An object of many keys with a short list is a record; one of a few keys is a wrapper.
-  if (!rootIsArray && outer.characters < characters * (rootKeys <= 2 ? 0.25 : 0.5)) return []
+  // An object of many keys with a short list is a record; one of a few keys is a wrapper, as is one of a long list.
+  if (!rootIsArray && outer.objects < longList && outer.characters < characters * (rootKeys <= 2 ? 0.25 : 0.5))
+    return []
   const objectsIn = new Map<string, number>()
   for (const { kind, path, inside, objects } of found)
     if (kind === 'array' && inside === 1)

@@ -34,6 +34,7 @@ import {
   dropBranch,
   findWriteOf,
   historyOf,
+  openBranch,
   type SnapshotDescription,
   type TableDefinition,
   type TableDescription,
@@ -89,6 +90,8 @@ export interface Lakehouse {
   stage(table: TableName, write: Stage): Promise<StageResult>
   /** Makes a staged branch `main` and drops it. Throws BRANCH_MISSING when neither holds the write key. */
   publish(table: TableName, write: Publish): Promise<PublishResult>
+  /** Makes a branch that shows the table as it was at a snapshot; false where one of that name exists. */
+  openBranch(table: TableName, branch: string, snapshotId: string): Promise<boolean>
   dropBranch(table: TableName, branch: string): Promise<boolean>
   /** The snapshots of a branch, newest first. */
   history(table: TableName, version?: { readonly branch?: string | undefined }): Promise<readonly SnapshotDescription[]>
@@ -127,6 +130,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
     append: (table, write) => append(shop, table, write),
     stage: (table, write) => stage(shop, table, write),
     publish: (table, write) => publish(shop, table, write),
+    openBranch: (table, branch, snapshotId) => openBranch(tables, table, branch, snapshotId),
     dropBranch: (table, branch) => dropBranch(tables, table, branch),
     history: async (table, version) => historyOf((await tables.load(table)).metadata, version?.branch ?? mainBranch),
     findWrite: async (table, writeKey, branch) =>

@@ -34,7 +34,12 @@ export function publish(shop: Workshop, table: TableName, write: Publish): Promi
 
 async function published(shop: Workshop, { metadata }: TableState, write: Publish): Promise<Change<PublishResult>> {
   const before = findWriteIn(metadata, mainBranch, write.writeKey)
-  if (before !== undefined) return { kind: 'none', result: resultOf('already', before) }
+  if (before !== undefined) {
+    const result = resultOf('already', before)
+    if (headOf(metadata, write.branch) === undefined) return { kind: 'none', result }
+    const next = { ...withoutBranch(metadata, write.branch), 'last-updated-ms': nextTimestamp(metadata) }
+    return { kind: 'write', metadata: next, files: [], result }
+  }
   const head = headOf(metadata, write.branch)
   if (head === undefined || findWriteIn(metadata, write.branch, write.writeKey) !== head)
     throw branchMissing(write.branch)

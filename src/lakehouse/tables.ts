@@ -4,7 +4,16 @@ import type { Tables } from './commit.ts'
 import { currentSchema, currentSpec, emptyTable, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
 import { newSpec, type Partitioning } from './iceberg/partition.ts'
 import { type Column, newSchema, refuseOtherTypes, withColumns } from './iceberg/schema.ts'
-import { ancestors, findWriteIn, headOf, mainBranch, nextTimestamp, withoutBranch } from './iceberg/snapshots.ts'
+import {
+  ancestors,
+  findWriteIn,
+  headOf,
+  mainBranch,
+  nextTimestamp,
+  snapshotOf,
+  withBranch,
+  withoutBranch,
+} from './iceberg/snapshots.ts'
 import { locationOf } from './iceberg/storage.ts'
 import type { Summary } from './iceberg/summary.ts'
 import { assertTableName, type TableName, tableText } from './identifiers.ts'
@@ -89,6 +98,22 @@ export async function dropBranch(tables: Tables, table: TableName, branch: strin
   return tables.change(table, async ({ metadata }) => {
     if (headOf(metadata, branch) === undefined) return { kind: 'none', result: false }
     const next = { ...withoutBranch(metadata, branch), 'last-updated-ms': nextTimestamp(metadata) }
+    return { kind: 'write', metadata: next, files: [], result: true }
+  })
+}
+
+/** Points a branch at a snapshot that the table has, if there is no branch of that name; true when it was made. */
+export async function openBranch(
+  tables: Tables,
+  table: TableName,
+  branch: string,
+  snapshotId: string,
+): Promise<boolean> {
+  return tables.change(table, async ({ metadata }) => {
+    if (headOf(metadata, branch) !== undefined) return { kind: 'none', result: false }
+    const found = snapshotOf(metadata, BigInt(snapshotId))
+    if (found === undefined) throw new Failure('TABLE_MISSING', `${tableText(table)} has no snapshot ${snapshotId}.`)
+    const next = withBranch(metadata, branch, found['snapshot-id'], nextTimestamp(metadata))
     return { kind: 'write', metadata: next, files: [], result: true }
   })
 }

@@ -4,7 +4,6 @@ import { checkCatalog } from '../../src/catalog/checks.ts'
 import { FileCatalog } from '../../src/catalog/files.ts'
 import { renderExpression } from '../../src/compiler/duckdb/expression.ts'
 import { parseExpression } from '../../src/compiler/expressions.ts'
-import { discoveryPolicy } from '../fixtures/discovery-policy.ts'
 import { shippedCatalog } from './documents.ts'
 
 const catalog = new FileCatalog(shippedCatalog)
@@ -109,10 +108,6 @@ describe('the documents together', () => {
     expect(problems.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
       'warning: "product id" is a synonym of product_id and of parent_product_id',
     ])
-  })
-
-  test('the discovery policy is the one that discovery is tested with', () => {
-    expect(policies.discovery).toEqual(discoveryPolicy)
   })
 
   test('every expression compiles', () => {

@@ -24,7 +24,8 @@ export function crashPoints(at: (place: string) => void): OpenOptions {
   return {
     store: store => guarded(store, 'store', ['transact']),
     bus: bus => guarded(bus, 'bus', ['publish']),
-    lakehouse: lakehouse => guarded(lakehouse, 'lakehouse', ['createTable', 'addColumns', 'append', 'stage', 'publish', 'dropBranch']),
+    lakehouse: lakehouse =>
+      guarded(lakehouse, 'lakehouse', ['createTable', 'addColumns', 'append', 'stage', 'publish', 'dropBranch']),
     catalog: catalog => guarded(catalog, 'catalog', ['putContract', 'putMapping']),
   }
 }

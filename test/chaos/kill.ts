@@ -1,8 +1,7 @@
 /** Kills runs of a workspace at seeded moments and lets others finish them: what comes of it must be what an unharmed run makes. */
-import { cp, mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { cp } from 'node:fs/promises'
 import { openTestWorkspace, type TestWorkspace } from '../flow/workspace.ts'
+import { memoryFolder } from '../sim/memory-folder.ts'
 import { type Random, seeded } from '../sim/random.ts'
 import { differences, type Remains, remainsOf } from './remains.ts'
 import { type Blow, tellBlow, Victims } from './victims.ts'
@@ -52,7 +51,10 @@ export async function killAtSeededPoints(
 }
 
 /** What an unharmed run makes, the crash points it passes, and how long it takes. */
-async function unharmed(template: string, victims: Victims): Promise<{ expected: Remains; points: number; ms: number }> {
+async function unharmed(
+  template: string,
+  victims: Victims,
+): Promise<{ expected: Remains; points: number; ms: number }> {
   const workspace = await copyOf(template)
   try {
     const end = await victims.run(workspace.dir, undefined)
@@ -104,7 +106,7 @@ function drawBlow(random: Random, points: number, ms: number): Blow {
 }
 
 async function copyOf(template: string): Promise<TestWorkspace> {
-  const dir = await mkdtemp(join(tmpdir(), 'aiworkflow-kill-'))
+  const dir = await memoryFolder('kill')
   await cp(template, dir, { recursive: true, preserveTimestamps: true })
   return openTestWorkspace(dir)
 }

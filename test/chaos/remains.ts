@@ -66,7 +66,9 @@ function without(all: readonly string[], less: readonly string[]): string[] {
 async function documents(folder: string): Promise<Record<string, string[]>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
   const files = entries.filter(entry => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
-  const read = files.map(async file => [file.slice(folder.length + 1), [await readFile(file, "utf8")]] as [string, string[]])
+  const read = files.map(
+    async file => [file.slice(folder.length + 1), [await readFile(file, 'utf8')]] as [string, string[]],
+  )
   return Object.fromEntries(await Promise.all(read))
 }
 

@@ -4,7 +4,10 @@ import { testWorkspace } from '../flow/workspace.ts'
 const csv = (...lines: readonly string[]): string => `${lines.join('\n')}\n`
 
 const lamps = (from: number, to: number, more = ''): string[] =>
-  Array.from({ length: to - from + 1 }, (_, at) => `0${1000 + from + at},Lamp number ${from + at},${from + at}.50${more}`)
+  Array.from(
+    { length: to - from + 1 },
+    (_, at) => `0${1000 + from + at},Lamp number ${from + at},${from + at}.50${more}`,
+  )
 
 const files = {
   // A record with a cell too many, and one whose price breaks a rule.

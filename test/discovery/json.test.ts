@@ -56,9 +56,9 @@ describe('shape', () => {
     ],
     [
       'many records beside one long object of another kind',
-      `{"data":[${'{"type":"p","id":"1","attributes":{"title":"x"}},'.repeat(9).slice(0, -1)}],"included":[{"type":"b","id":"1","attributes":{"text":"${'x'.repeat(900)}"}}]}`,
+      `{"jsonapi":{"version":"1.0"},"links":{"self":"x"},"data":[${'{"type":"p","id":"1","attributes":{"title":"x"}},'.repeat(30).slice(0, -1)}],"included":[{"type":"b","id":"1","attributes":{"text":"${'x'.repeat(4000)}"}}]}`,
       { kind: 'json', recordPath: ['data'] },
-      9,
+      30,
     ],
     [
       'pages',

@@ -5,6 +5,15 @@ import { specOf } from './support.ts'
 const keys = (spec: DiscoveredSpec, kind?: string) =>
   spec.keys.filter(key => kind === undefined || key.kind === kind).map(key => key.columns.join('+'))
 
+test('the number of the vendor stands before one that others gave out', () => {
+  const check = (body: string) =>
+    body + ((10 - ([...body].reduce((sum, digit, i) => sum + Number(digit) * (i % 2 === 0 ? 1 : 3), 0) % 10)) % 10)
+  const rows = Array.from({ length: 30 }, (_, i) => `thing,${check(`4006381${10000 + i}`)},R-${i}`)
+  const spec = specOf(`brand,ean,sku\n${rows.join('\n')}\n`)
+  expect(spec.columns[1]?.semantic).toBe('gtin')
+  expect(spec.keys[0]?.columns).toEqual(['sku'])
+})
+
 test('a unique column that is named like an identifier comes first, with its evidence', () => {
   const spec = specOf('title,sku,price\nMug,A1,1.50\nCup,A2,2.50\nMug,A3,3.50\n')
   expect(spec.keys[0]).toMatchObject({ kind: 'primary', columns: ['sku'] })

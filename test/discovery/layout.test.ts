@@ -34,6 +34,13 @@ describe('preamble', () => {
   })
 })
 
+test('a line behind a list with a frame is a trailer, though it stands in the column that is empty', () => {
+  const rows = Array.from({ length: 9 }, (_, i) => `|${1000 + i}|drill ${i}|${i},50|`)
+  const spec = specOf(`|number|name|price|\n${rows.join('\n')}\n${'-'.repeat(24)}\n`)
+  expect(spec.format).toMatchObject({ delimiter: '|', trailerLines: 1 })
+  expect(spec.rowCount).toBe(9)
+})
+
 describe('header', () => {
   test('none, where the first row is a record', () => {
     const spec = specOf('1001,Widget,9.99,2024-01-01\n1002,Gadget,19.99,2024-01-02\n1003,Thing,4.50,2024-01-03\n')

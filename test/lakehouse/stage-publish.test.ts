@@ -111,6 +111,20 @@ describe('stage', () => {
 })
 
 describe('publish', () => {
+  test('what is published can be shown again on a branch, which publishing it once more takes away', async () => {
+    const { lake } = await lakeWithRows({ a: 1 })
+    await stageItems(lake, 'w1', { a: 10 })
+    const { snapshotId } = await publishItems(lake, 'w1')
+    await lake.append(items, { select: itemRows({ b: 2 }), writeKey: 'w2' })
+    expect(await lake.openBranch(items, 'staged-w1', snapshotId)).toBe(true)
+    expect(await lake.openBranch(items, 'staged-w1', snapshotId)).toBe(false)
+    expect(await stocks(lake, 'staged-w1')).toEqual({ a: 10 })
+    expect(await publishItems(lake, 'w1')).toEqual({ outcome: 'already', snapshotId })
+    expect(Object.keys((await lake.loadTable(items)).branches)).toEqual(['main'])
+    expect(await stocks(lake)).toEqual({ a: 10, b: 2 })
+    await expectFailure(lake.openBranch(items, 'staged-w1', '1'), 'TABLE_MISSING')
+  })
+
   test('main has not moved: it becomes the staged snapshot, and the branch is gone', async () => {
     const { lake } = await lakeWithRows({ a: 1, b: 2 })
     const staged = await stageItems(lake, 'w1', { b: 20 })

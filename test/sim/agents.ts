@@ -129,7 +129,15 @@ export function simAgents(world: World, process: number): Record<AgentName, Agen
         const input = stageOf(run, delivery, stagedBefore)
         const { writeKey } = input
         const { branch, snapshotId, counts: core } = await tools.call('lakehouse.stage_core', input)
-        const staged = { table: coreTable, branch, snapshotId, writeKey, counts: core, laterDeliveries: [], stagedBefore }
+        const staged = {
+          table: coreTable,
+          branch,
+          snapshotId,
+          writeKey,
+          counts: core,
+          laterDeliveries: [],
+          stagedBefore,
+        }
         const mapping = { ...delivery.feed, version: 1 }
         return { emits: [await emit('core.staged', { run, delivery, contract, mapping, bronze, ...staged }, writeKey)] }
       }),
@@ -163,7 +171,10 @@ export function simAgents(world: World, process: number): Record<AgentName, Agen
     .addEdge('remember', END)
 
   const validator = new StateGraph(SimState)
-    .addNode('judge', step('validator', 'judge', async () => ({})))
+    .addNode(
+      'judge',
+      step('validator', 'judge', async () => ({})),
+    )
     .addNode(
       'publish',
       step('validator', 'publish', async (state, { run, delivery, tools, emit }) => {

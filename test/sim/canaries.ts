@@ -1,17 +1,7 @@
 /** Runtimes that are broken on purpose. A simulation that finds nothing wrong with them is worth nothing. */
 import { Outbox } from '../../src/state/outbox.ts'
+import { butFor } from './but-for.ts'
 import type { Sabotage } from './process.ts'
-
-/** The same object, but for some of its methods. */
-function butFor<T extends object>(part: T, methods: Partial<T>): T {
-  return new Proxy(part, {
-    get(target, property) {
-      if (Object.hasOwn(methods, property)) return Reflect.get(methods, property)
-      const value: unknown = Reflect.get(target, property, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-}
 
 class ForgetfulOutbox extends Outbox {
   override async flush(agent: string, publish: Parameters<Outbox['flush']>[1]): Promise<number> {

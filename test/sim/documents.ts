@@ -1,6 +1,5 @@
 /** The documents that tools demand of an agent, as small as their schemas allow. They govern nothing: the simulated world is no lake. */
-import type { Delivery } from '../../contracts/data/delivery.ts'
-import type { Run } from '../../contracts/data/delivery.ts'
+import type { Delivery, Run } from '../../contracts/data/delivery.ts'
 import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { LoadPlan, TableRef } from '../../contracts/data/load-plan.ts'
 import type { SpendingPolicy } from '../../contracts/data/policy.ts'

@@ -1,6 +1,7 @@
 /** What a delivery must come to, from its script alone. */
-import { feedKey } from '../../contracts/data/common.ts'
+
 import type { AgentName } from '../../contracts/chain.ts'
+import { feedKey } from '../../contracts/data/common.ts'
 import { approvalId } from '../../src/runtime/identity.ts'
 import type { RunState } from '../../src/runtime/run-records.ts'
 import { subjectsOf } from './agents.ts'

@@ -77,6 +77,47 @@ describe('simulated faults', () => {
     })
   })
 
+  test('store: a busy one says so and has done nothing', async () => {
+    await withStore(async ({ store }) => {
+      const faulty = faultyStore(store, seeded(1), { busy: 1 })
+      await expect(faulty.transact(write)).rejects.toMatchObject({ code: 'STATE_BUSY' })
+      expect(await store.get('a')).toBeUndefined()
+    })
+  })
+
+  test('bus: publishing that fails in passing may have sent the messages all the same', async () => {
+    await withBus(async bus => {
+      const faulty = faultyBus(bus, seeded(3), { refuse: 0.5 })
+      await bus.subscribe({ group: 'g', topics: ['numbers'], handler: () => new Promise(() => {}) })
+      const ids = Array.from({ length: 30 }, (_, number) => String(number))
+      const tries = await Promise.allSettled(ids.map(id => faulty.publish([message('a', id)])))
+      const accepted = tries.filter(({ status }) => status === 'fulfilled').length
+      const sent = (await bus.lag('g')).reduce((sum, { messages }) => sum + messages, 0)
+      expect(accepted).toBeLessThan(sent)
+      expect(sent).toBeLessThan(ids.length)
+    })
+  })
+
+  test('bus: a late duplicate comes behind messages that were published after it', async () => {
+    await withBus(async bus => {
+      const faulty = faultyBus(bus, seeded(3), { lateDuplicate: 0.5 })
+      const seen: string[] = []
+      await faulty.subscribe({
+        group: 'g',
+        topics: ['numbers'],
+        handler: async ({ headers }) => {
+          seen.push(headers.ce_id!)
+          return { kind: 'done' }
+        },
+      })
+      const ids = Array.from({ length: 30 }, (_, number) => String(number + 100))
+      for (const id of ids) await faulty.publish([message('a', id)])
+      await untilIdle(faulty)
+      expect([...new Set(seen)]).toEqual(ids.map(id => `numbers/a/${id}`))
+      expect(seen).not.toEqual([...seen].sort())
+    })
+  })
+
   test('bus and store share a life: when one dies the other does nothing more', async () => {
     await withBus(async bus => {
       await withStore(async ({ store }) => {

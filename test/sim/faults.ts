@@ -19,11 +19,16 @@ export class Crash extends Error {
 
 /** One simulated process. */
 export class Life {
-  readonly #onCrash: (crash: Crash) => void
+  readonly #atDeath: ((crash: Crash) => void)[]
   #crash: Crash | undefined
 
-  constructor(onCrash: (crash: Crash) => void = () => {}) {
-    this.#onCrash = onCrash
+  constructor(...atDeath: readonly ((crash: Crash) => void)[]) {
+    this.#atDeath = [...atDeath]
+  }
+
+  /** What else ends with it. */
+  atDeath(work: (crash: Crash) => void): void {
+    this.#atDeath.push(work)
   }
 
   /** What the process died of, if it did. */
@@ -41,7 +46,7 @@ export class Life {
   end(where: string): void {
     if (this.#crash !== undefined) return
     this.#crash = new Crash(where)
-    this.#onCrash(this.#crash)
+    for (const work of this.#atDeath) work(this.#crash)
   }
 }
 

@@ -43,7 +43,8 @@ async function runsEnd({ planned, stores, bus }: Remains): Promise<string[]> {
   for (const [run, delivery] of planned) {
     const { state } = expectedOf(run, delivery)
     const view = await stores.runs.get(run)
-    if (view?.state !== state) wrong.push(`${tell(delivery)} is ${view?.state}, not ${state}: ${view?.failure?.message}`)
+    if (view?.state !== state)
+      wrong.push(`${tell(delivery)} is ${view?.state}, not ${state}: ${view?.failure?.message}`)
     if (state === 'failed') failed.push(run)
   }
   const letters = (await stores.deadLetters.all()).map(({ id }) => id)
@@ -79,7 +80,9 @@ function feedsInOrder({ happenings, effects }: World, planned: Remains['planned'
     .map(({ feed, kind, number }) => ({ series: `${kind} of ${feed}`, number }))
   return [...Map.groupBy([...begun, ...changed], ({ series }) => series)].flatMap(([series, all]) => {
     const order = [...new Set(all.map(({ number }) => number))]
-    return order.every((number, at) => at === 0 || number > order[at - 1]!) ? [] : [`${series} went ${order.join(', ')}`]
+    return order.every((number, at) => at === 0 || number > order[at - 1]!)
+      ? []
+      : [`${series} went ${order.join(', ')}`]
   })
 }
 
@@ -92,7 +95,14 @@ function resumedThere(happenings: readonly Happening[]): string[] {
   return answers.flatMap(({ runId, agent, at }) =>
     happenings
       .slice(at)
-      .some(step => isStep(step) && step.runId === runId && step.round === 0 && step.agent === agent && step.node === before[agent])
+      .some(
+        step =>
+          isStep(step) &&
+          step.runId === runId &&
+          step.round === 0 &&
+          step.agent === agent &&
+          step.node === before[agent],
+      )
       ? [`${agent} began ${runId} again after it was answered`]
       : [],
   )
@@ -123,7 +133,9 @@ const isStep = (happening: Happening): happening is { readonly kind: 'step' } & 
 /** No message waits to be sent, no feed is held, nothing is parked, asked or half done, and no finished thread is kept. */
 async function nothingLeft({ stores, planned }: Remains): Promise<string[]> {
   const wrong: string[] = []
-  const failed = new Set([...planned].flatMap(([run, delivery]) => (expectedOf(run, delivery).state === 'failed' ? [run] : [])))
+  const failed = new Set(
+    [...planned].flatMap(([run, delivery]) => (expectedOf(run, delivery).state === 'failed' ? [run] : [])),
+  )
   for (const prefix of ['outbox/', 'hold/', 'parked/', 'parked-id/', 'approval-open/'])
     for (const key of await keysBelow(stores.store, prefix)) wrong.push(`left behind: ${key}`)
   for (const prefix of ['head/', 'checkpoint/', 'blob/', 'write/'])

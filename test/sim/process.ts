@@ -39,7 +39,8 @@ export const files = (folder: string) => ({
 })
 
 export const busTimings = { partitions: 4, heartbeatMs: 25, pollMs: 8 }
-const leaseMs = 30_000
+/** Longer than any simulation waits, so that a lease nobody gives back is noticed. */
+const leaseMs = 300_000
 /** So short that a handler outlives it when it is not renewed. */
 const shortLeaseMs = 60
 const drainMs = 5_000
@@ -71,10 +72,11 @@ export async function startProcess(place: Place, number: number, mayDie: boolean
     void localStore.close()
     owner.release()
   })
-  const crash = mayDie ? faults.crash : 0
-  const exactly = mayDie && number === 1 && faults.crashAt !== undefined ? { crashAt: faults.crashAt } : {}
-  const store = faultyStore(localStore, random, { ...faults, life, crash, ...exactly })
-  const bus = faultyBus(localBus, random, { ...faults, life, crash })
+  const { crashAt, ...chances } = faults
+  const crash = mayDie ? chances.crash : 0
+  const exactly = number === 1 && crashAt !== undefined ? { crashAt } : {}
+  const store = faultyStore(localStore, random, { ...chances, life, crash, ...exactly })
+  const bus = faultyBus(localBus, random, { ...chances, life, crash })
   const stores = sabotage(actorStores(store))
   const servers = world.servers(telemetry, {
     life,

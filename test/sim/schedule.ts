@@ -74,9 +74,11 @@ export function drawSchedule(seed: number): Schedule {
   const random = seeded(seed)
   const processes = random.chance(0.3) ? 2 : 1
   const feeds = 1 + random.integer(2)
-  const deliveries = Array.from({ length: feeds }, (_, at) => ({ vendor: `vendor_${at + 1}`, table: 'products' })).flatMap(
-    feed =>
-      Array.from({ length: 1 + random.integer(3) }, (_, at) => ({ feed, number: at + 1, script: drawScript(random) })),
+  const deliveries = Array.from({ length: feeds }, (_, at) => ({
+    vendor: `vendor_${at + 1}`,
+    table: 'products',
+  })).flatMap(feed =>
+    Array.from({ length: 1 + random.integer(3) }, (_, at) => ({ feed, number: at + 1, script: drawScript(random) })),
   )
   /** Each kind of fault is often missing altogether, so that faults are seen alone as well as together. */
   const some = (most: number) => (random.chance(0.5) ? 0 : random.next() * most)
@@ -117,7 +119,14 @@ function drawScript(random: Random): Script {
 /** One feed, every kind of turn, and no fault but a death at one await of the first process, counted from 1; 0 for none. */
 export function crashSchedule(crashAt: number): Schedule {
   const feed = { vendor: 'vendor_1', table: 'products' }
-  const plain = { required: [], optional: [], flakyLoads: 0, brokenLoad: false, stageAgain: 0, verdict: 'publish' } as const
+  const plain = {
+    required: [],
+    optional: [],
+    flakyLoads: 0,
+    brokenLoad: false,
+    stageAgain: 0,
+    verdict: 'publish',
+  } as const
   const scripts: Script[] = [
     { ...plain, planner: 'approved', stageAgain: 1 },
     { ...plain, required: ['approved', 'approved'], optional: ['approved'] },

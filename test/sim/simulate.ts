@@ -5,10 +5,7 @@
  * A seed fixes what comes, what is answered and which faults are drawn; when timers of the system fire it does not, so a failure that
  * needs an unlucky moment may want the same seed several times.
  */
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LocalBus } from '../../bus/local.ts'
 import { agentNames, consumerGroup } from '../../contracts/chain.ts'
@@ -24,6 +21,7 @@ import { SqliteStateStore } from '../../src/state/sqlite.ts'
 import { spending } from './documents.ts'
 import { answerOf } from './expected.ts'
 import { faultsOf } from './invariants.ts'
+import { memoryFolder } from './memory-folder.ts'
 import { busTimings, files, type Place, type Sabotage, type SimProcess, startProcess } from './process.ts'
 import { type Random, seeded } from './random.ts'
 import type { PlannedDelivery, Schedule } from './schedule.ts'
@@ -38,29 +36,29 @@ export interface Outcome {
   readonly awaits: number
 }
 
+export interface SimulateOptions {
+  readonly sabotage?: Sabotage
+  /** Leaves the files of a schedule that failed where they are, and says where. */
+  readonly keep?: boolean
+}
+
 const unharmed: Sabotage = stores => stores
 /** Nothing that moves needs longer. */
 const patienceMs = 60_000
 /** A schedule that stands still this long, with runs that have not ended, will never end. */
 const stillMs = 1_500
-/** Files in memory where the system has a place for them: no simulated process loses power. */
-const memory = '/dev/shm'
 
-/** @param autopsy looks at what a failed schedule left, before it is removed */
-export async function simulate(
-  schedule: Schedule,
-  sabotage: Sabotage = unharmed,
-  autopsy?: (folder: string, world: World) => Promise<void>,
-): Promise<Outcome> {
-  const folder = await mkdtemp(join(existsSync(memory) ? memory : tmpdir(), 'aiworkflow-sim-'))
-  const simulation = new Simulation(schedule, folder, sabotage)
+export async function simulate(schedule: Schedule, options: SimulateOptions = {}): Promise<Outcome> {
+  const folder = await memoryFolder('sim')
+  const simulation = new Simulation(schedule, folder, options.sabotage ?? unharmed)
+  let keeps = false
   try {
     const outcome = await simulation.run()
-    if (outcome.faults.length > 0) await autopsy?.(folder, simulation.world)
-    return outcome
+    keeps = options.keep === true && outcome.faults.length > 0
+    return keeps ? { ...outcome, faults: [...outcome.faults, `its files are in ${folder}`] } : outcome
   } finally {
     await simulation.close()
-    await rm(folder, { recursive: true, force: true })
+    if (!keeps) await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -90,10 +88,6 @@ class Simulation {
     })
     this.#stores = actorStores(new SqliteStateStore({ path: files(folder).state }))
     this.#bus = new LocalBus({ path: files(folder).bus, ...busTimings })
-  }
-
-  get world(): World {
-    return this.#place.world
   }
 
   async run(): Promise<Outcome> {

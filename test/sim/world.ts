@@ -10,7 +10,13 @@ import { toolServers } from '../../contracts/tools/index.ts'
 import { runId } from '../../src/runtime/identity.ts'
 import { stageBranch } from '../../src/tools/lakehouse/names.ts'
 import { bronzeSummary, coreSummary } from '../../src/tools/lakehouse/summary.ts'
-import { type Spans, serveTools, type ToolContracts, type ToolHandlers, type ToolServer } from '../../src/tools/server.ts'
+import {
+  type Spans,
+  serveTools,
+  type ToolContracts,
+  type ToolHandlers,
+  type ToolServer,
+} from '../../src/tools/server.ts'
 import { coreTable, roundOf } from './documents.ts'
 import type { Life } from './faults.ts'
 import type { PlannedDelivery } from './schedule.ts'

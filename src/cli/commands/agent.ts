@@ -6,6 +6,7 @@ import { takeDirectory } from '../arguments.ts'
 import { startAgent, watchLanding } from '../chain.ts'
 import { defineCommand, exitCodes } from '../command.ts'
 import { stopping, untilStopped } from '../interrupt.ts'
+import { refuseLostWarehouse } from '../lost-warehouse.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { log } from '../render/progress.ts'
 
@@ -26,6 +27,7 @@ export const agent = defineCommand({
       )
     }
     return withWorkspace(call, directory, async workspace => {
+      await refuseLostWarehouse(workspace)
       const view = log(call.terminal)
       const actor = await startAgent(workspace, name, { onProgress: progress => view.show(progress) })
       call.terminal.note(`${name} takes messages of ${workspace.dir}. Ctrl-C stops.`)
@@ -47,6 +49,7 @@ export const intake = defineCommand({
   async run(call) {
     const { directory } = takeDirectory(call.words)
     return withWorkspace(call, directory, async workspace => {
+      await refuseLostWarehouse(workspace)
       const view = log(call.terminal)
       call.terminal.note(`Watching ${workspace.dir}/landing. Ctrl-C stops.`)
       await untilStopped(

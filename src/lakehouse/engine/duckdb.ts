@@ -34,7 +34,9 @@ export function duckdbEngine(options: { warehouseDir: string; memoryLimit: strin
 
   const start = async () => {
     await removeStale(parent)
-    await mkdir(own, { recursive: true })
+    await mkdir(own, { recursive: true }).catch(error => {
+      throw scratchFailure(error, options.warehouseDir)
+    })
     return create()
   }
   const create = async () => {
@@ -101,6 +103,17 @@ async function removeStale(parent: string): Promise<void> {
     if (seen !== undefined && Date.now() - seen.mtimeMs > scratchKeptMs)
       await rm(path, { recursive: true, force: true })
   }
+}
+
+/** Even who only reads needs a place for what exceeds memory. */
+function scratchFailure(error: NodeJS.ErrnoException, warehouseDir: string): Failure {
+  if (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+    return new Failure('DISK_FULL', `The disk of the warehouse ${warehouseDir} is full.`, { cause: error })
+  return new Failure('SETTING_INVALID', `The warehouse ${warehouseDir} cannot be written to: ${error.message}`, {
+    wayOut:
+      'Give the account that runs aiworkflow write permission there, or mount it for writing; then replay the run.',
+    cause: error,
+  })
 }
 
 /** DuckDB's messages begin with the kind of error; kinds that the statement or its data caused are not worth a second try. */

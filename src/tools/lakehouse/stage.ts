@@ -55,7 +55,11 @@ async function findStaged(lakehouse: Lakehouse, input: StageInput): Promise<Omit
   for (const place of [branch, mainBranch]) {
     const found = await lakehouse.findWrite(table, input.writeKey, place)
     const counts = found && coreCountsOf(found.summary)
-    if (counts) return { table, branch, snapshotId: found.snapshotId, counts }
+    if (found === undefined || counts === undefined) continue
+    // Published before, and whoever published has forgotten it: the state is gone or older than the warehouse. What was published is
+    // shown once more where the validator looks, so that it is judged and told again.
+    if (place === mainBranch) await lakehouse.openBranch(table, branch, found.snapshotId)
+    return { table, branch, snapshotId: found.snapshotId, counts }
   }
   return undefined
 }
