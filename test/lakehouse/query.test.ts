@@ -1,3 +1,5 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { expectFailure, itemRows, items, lakeWithItems, openedLake } from './harness.ts'
 
@@ -14,6 +16,14 @@ describe('query', () => {
     expect((await lake.query('SUMMARIZE acme_items')).rows).toHaveLength(3)
     expect((await lake.query('WITH x AS (SELECT sum(stock) AS s FROM ACME_ITEMS) SELECT s FROM x')).rows).toEqual([[3]])
     expect((await lake.query('SELECT count(*) FROM information_schema.columns')).rows).toEqual([[3]])
+  })
+
+  test('a warehouse that cannot be written to is a setting to mend, not a fault of the program', async () => {
+    const { lake, warehouseDir } = openedLake()
+    writeFileSync(join(warehouseDir, '.scratch'), 'a file where a folder has to be')
+    await expectFailure(lake.query('SELECT 1'), 'SETTING_INVALID', /warehouse .* cannot be written to/)
+    rmSync(join(warehouseDir, '.scratch'))
+    expect((await lake.query('SELECT 1')).rows).toEqual([[1]])
   })
 
   test('values come out as JSON that loses nothing', async () => {

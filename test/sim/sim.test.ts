@@ -44,8 +44,8 @@ describe('simulation', () => {
       const places = seeds(schedules.awaits).map(at => Math.ceil((at * unharmed.awaits) / schedules.awaits))
       const { failed, crashes } = await simulateMany(places.map(crashSchedule))
       expect(failed.map(tellOutcome)).toEqual([])
-      // The last awaits may come after the end of everything.
-      expect(crashes).toBeGreaterThan(schedules.awaits - 3)
+      // Not every process gets as far as the one that was counted: some awaits are polls.
+      expect(crashes).toBeGreaterThan(0.8 * schedules.awaits)
     },
     timeoutMs,
   )

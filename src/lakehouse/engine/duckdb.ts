@@ -52,7 +52,11 @@ export function duckdbEngine(options: { warehouseDir: string; memoryLimit: strin
     return instance
   }
   const instance = () => {
-    started ??= start()
+    // A start that failed is tried again by whoever asks next: the disk may have room by then.
+    started ??= start().catch(error => {
+      started = undefined
+      throw error
+    })
     return started
   }
 
