@@ -1,4 +1,4 @@
-import { type Attributes as OtelAttributes, type Span, SpanStatusCode } from '@opentelemetry/api'
+import { type HrTime, type Attributes as OtelAttributes, type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { Decision } from '../../contracts/data/decision.ts'
 import { asFailure, Failure } from '../../contracts/failures.ts'
 import { traceparentOf } from './context.ts'
@@ -36,11 +36,11 @@ const described = new WeakSet<object>()
 export function runningSpan(
   span: Span,
   processor: JournalProcessor,
-  isPause: (thrown: unknown) => boolean,
+  { isPause, now }: { readonly isPause: (thrown: unknown) => boolean; readonly now: () => HrTime },
 ): RunningSpan {
   const { traceId, spanId } = span.spanContext()
   const add = (name: string, attributes: Readonly<Record<string, unknown>>) => {
-    span.addEvent(name, attributes as OtelAttributes)
+    span.addEvent(name, attributes as OtelAttributes, now())
   }
   return {
     traceId,

@@ -20,6 +20,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { AlwaysOnSampler, type IdGenerator, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
+import { spanClock } from './clock.ts'
 import {
   type Carrier,
   extract,
@@ -98,6 +99,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const pump = exporter && new ExportPump(journal, exporter)
   const processor = new JournalProcessor(journal, () => pump?.poke())
   const idGenerator = new SettableIds()
+  const now = spanClock()
   const tracers = new Map<string, Tracer>()
 
   function tracerOf(service: string): Tracer {
@@ -123,19 +125,20 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       name,
       {
         kind: spanKinds.indexOf(spanOptions.kind ?? 'internal'),
+        startTime: now(),
         attributes: { ...scopeAttributes(scope), ...spanOptions.attributes } as OtelAttributes,
         links,
       },
       scoped,
     )
-    const running = runningSpan(span, processor, isPause)
+    const running = runningSpan(span, processor, { isPause, now })
     try {
       return await context.with(trace.setSpan(scoped, span), work, undefined, running)
     } catch (thrown) {
       running.fail(thrown)
       throw thrown
     } finally {
-      span.end()
+      span.end(now())
     }
   }
 
