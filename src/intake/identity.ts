@@ -7,6 +7,8 @@
 import { type Feed, Feed as FeedSchema, feedKey } from '../../contracts/data/common.ts'
 import type { VendorRegister } from '../../contracts/data/rule.ts'
 import { Failure } from '../../contracts/failures.ts'
+import { bronzeRef, errorTable } from '../compiler/tables.ts'
+import { tableText } from '../lakehouse/identifiers.ts'
 import { globToRegExp } from './glob.ts'
 
 /** The vendor of files that lie in no folder. */
@@ -36,7 +38,7 @@ export function identify(path: string, register: Pick<VendorRegister, 'patterns'
   const pattern = register.patterns.find(({ glob }) => globToRegExp(glob).test(path))
   if (pattern !== undefined) {
     const feed = FeedSchema.safeParse({ vendor: pattern.vendor, table: pattern.table })
-    if (feed.success) return { kind: 'feed', feed: feed.data }
+    if (feed.success) return feedOf(path, feed.data)
     return problem(
       `The pattern ${pattern.glob} names ${path} ${pattern.vendor}/${pattern.table}, which is no vendor/table.`,
     )
@@ -46,10 +48,17 @@ export function identify(path: string, register: Pick<VendorRegister, 'patterns'
   const [folder] = folders
   const vendor = folder === undefined ? landingVendor : safeName(folder)
   const table = tableOf(file)
-  if (vendor !== undefined && table !== undefined) return { kind: 'feed', feed: { vendor, table } }
+  if (vendor !== undefined && table !== undefined) return feedOf(path, { vendor, table })
   return problem(
     `Nothing in ${JSON.stringify(path)} can be the name of a ${vendor === undefined ? 'vendor' : 'table'}.`,
   )
+}
+
+/** The raw table of `ingest/errors` would be the one that holds the errors of all feeds. */
+function feedOf(path: string, feed: Feed): Identity {
+  const errors = tableText(errorTable.table)
+  if (tableText(bronzeRef(feed)) !== errors) return { kind: 'feed', feed }
+  return problem(`${path} would be the feed ${feedKey(feed)}, but ${errors} holds the errors of all feeds.`)
 }
 
 const problem = (message: string): Identity => ({ kind: 'problem', failure: new Failure('FEED_KEY_INVALID', message) })

@@ -31,6 +31,7 @@ describe('a path names its feed', () => {
     ['acme/20261124.csv', 'problem'],
     ['2026/products.csv', 'problem'],
     ['acme/商品.csv', 'problem'],
+    ['ingest/errors.csv', 'problem'],
     ['acme/.hidden.csv', 'ignored'],
     ['acme/products.csv.part', 'ignored'],
     ['.git/products.csv', 'ignored'],
