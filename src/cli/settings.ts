@@ -2,27 +2,39 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Failure } from '../../contracts/failures.ts'
+import type { ServerName } from '../../contracts/tools/index.ts'
 import { parseDocument } from '../catalog/document.ts'
 import { freeze, missingAsUndefined } from '../catalog/document-cache.ts'
 import { editDistance } from '../catalog/nearest.ts'
+import { secretNames } from './secrets.ts'
+
+const text = z.string().optional()
+const count = z.union([z.string(), z.int()]).transform(String).optional()
+const toggle = z.union([z.string(), z.boolean()]).transform(String).optional()
 
 /** Every setting as a person writes it in `aiworkflow.yaml`; none is needed. */
 const SettingsFile = z.strictObject({
-  bus: z.string().optional(),
-  state: z.string().optional(),
-  lakehouse: z.strictObject({ catalog: z.string().optional(), warehouse: z.string().optional() }).optional(),
-  engine: z.string().optional(),
-  metadata: z.string().optional(),
-  model: z.string().optional(),
-  telemetry: z.string().optional(),
+  bus: text,
+  kafka: z.strictObject({ partitions: count, replication: count, prefix: text, tls: toggle, sasl: text }).optional(),
+  state: text,
+  tools: z.strictObject({ filesystem: text, lakehouse: text, metadata: text }).optional(),
+  lakehouse: z.strictObject({ catalog: text, warehouse: text }).optional(),
+  engine: text,
+  metadata: text,
+  model: text,
+  telemetry: text,
 })
 
 /** What the program runs with: resolved once, frozen, paths absolute. Each part is an adapter's choice and what it needs. */
 export interface Settings {
   /** The workspace, absolute. */
   readonly directory: string
-  readonly bus: { readonly kind: 'local' } | { readonly kind: 'kafka'; readonly brokers: readonly string[] }
+  readonly bus: { readonly kind: 'local' } | KafkaSettings
   readonly state: { readonly kind: 'local' } | { readonly kind: 'redis'; readonly url: string }
+  /** Where the tool servers are: in the agent's own process, or at an address. */
+  readonly tools: Readonly<
+    Record<ServerName, { readonly kind: 'local' } | { readonly kind: 'http'; readonly url: string }>
+  >
   readonly lakehouse: {
     readonly catalog: { readonly kind: 'local' } | { readonly kind: 'rest'; readonly url: string }
     readonly warehouse:
@@ -42,11 +54,35 @@ export interface Settings {
   readonly sources: Readonly<Record<SettingName, SettingSource>>
 }
 
+export interface KafkaSettings {
+  readonly kind: 'kafka'
+  readonly brokers: readonly string[]
+  /** Of topics that do not exist yet. */
+  readonly partitions: number
+  readonly replication: number
+  /** Stands before the names of topics and groups, so that workspaces can share a cluster. */
+  readonly prefix: string
+  /** `caFile` for a certificate authority that the system does not know. */
+  readonly tls: { readonly caFile?: string } | undefined
+  /** The password is no setting: it comes from the environment, see secrets.ts. */
+  readonly sasl:
+    | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string }
+    | undefined
+}
+
 export type SettingSource = 'option' | 'environment' | 'file' | 'default'
 
 const defaults = {
   bus: 'local',
+  'kafka.partitions': '8',
+  'kafka.replication': '1',
+  'kafka.prefix': '',
+  'kafka.tls': 'false',
+  'kafka.sasl': 'none',
   state: 'local',
+  'tools.filesystem': 'local',
+  'tools.lakehouse': 'local',
+  'tools.metadata': 'local',
   'lakehouse.catalog': 'local',
   'lakehouse.warehouse': './warehouse',
   engine: 'auto',
@@ -95,7 +131,18 @@ export async function readSettings({ directory, options = {}, environment = {} }
 
   return freeze({
     directory: root,
-    bus: read('bus', busOf, 'local or kafka://host:port,…'),
+    bus: withKafka(read('bus', brokersOf, 'local or kafka://host:port,…'), {
+      partitions: read('kafka.partitions', countOf(10_000), 'a number of partitions, at least 1'),
+      replication: read('kafka.replication', countOf(100), 'a number of replicas, at least 1'),
+      prefix: read('kafka.prefix', prefixOf, 'letters, digits, ".", "_" and "-", at most 100 of them'),
+      tls: read('kafka.tls', text => tlsOf(root, text), 'true, false, or the file of a certificate authority').tls,
+      sasl: read('kafka.sasl', saslOf, 'none, plain:USER, scram-sha-256:USER or scram-sha-512:USER').sasl,
+    }),
+    tools: {
+      filesystem: read('tools.filesystem', toolsOf, toolsValid),
+      lakehouse: read('tools.lakehouse', toolsOf, toolsValid),
+      metadata: read('tools.metadata', toolsOf, toolsValid),
+    },
     state: read('state', stateOf, 'local or redis://host:port'),
     lakehouse: {
       catalog: read('lakehouse.catalog', restOf, 'local or the http(s) address of an Iceberg REST catalog'),
@@ -114,16 +161,20 @@ function parseSettings(text: string): z.output<typeof SettingsFile> {
   return parseDocument(SettingsFile.nullable(), text, 'aiworkflow.yaml', 'SETTING_INVALID') ?? {}
 }
 
-function flatten({
-  lakehouse,
-  ...rest
-}: z.output<typeof SettingsFile>): Partial<Record<SettingName, string | undefined>> {
-  return { ...rest, 'lakehouse.catalog': lakehouse?.catalog, 'lakehouse.warehouse': lakehouse?.warehouse }
+/** `{lakehouse: {catalog: x}}` as `{'lakehouse.catalog': x}`. */
+function flatten(file: z.output<typeof SettingsFile>): Partial<Record<SettingName, string | undefined>> {
+  return Object.fromEntries(
+    Object.entries(file).flatMap(([name, value]) =>
+      typeof value === 'object'
+        ? Object.entries(value).map(([part, inner]) => [`${name}.${part}`, inner])
+        : [[name, value]],
+    ),
+  )
 }
 
 /** AIWORKFLOW_ names that are one or two slips from a setting; other programs' names are theirs. */
 function refuseMistyped(environment: Readonly<Record<string, string | undefined>>): void {
-  const known = settingNames.map(environmentName)
+  const known: string[] = [...settingNames.map(environmentName), ...secretNames]
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('AIWORKFLOW_') || known.includes(name)) continue
     const meant = known.find(candidate => editDistance(name, candidate) <= 2)
@@ -141,7 +192,9 @@ const oneOf =
   (text: string): T | undefined =>
     values.find(value => value === text)
 
-function busOf(text: string): Settings['bus'] | undefined {
+type Bus = Settings['bus']
+
+function brokersOf(text: string): { readonly kind: 'local' } | Pick<KafkaSettings, 'kind' | 'brokers'> | undefined {
   if (text === 'local') return { kind: 'local' }
   if (!text.startsWith('kafka://')) return undefined
   const brokers = text
@@ -149,6 +202,41 @@ function busOf(text: string): Settings['bus'] | undefined {
     .split(',')
     .map(broker => broker.trim())
   return brokers.every(broker => /^[^\s:/]+:\d{1,5}$/.test(broker)) ? { kind: 'kafka', brokers } : undefined
+}
+
+const withKafka = (
+  bus: { readonly kind: 'local' } | Pick<KafkaSettings, 'kind' | 'brokers'>,
+  kafka: Omit<KafkaSettings, 'kind' | 'brokers'>,
+): Bus => (bus.kind === 'local' ? bus : { ...bus, ...kafka })
+
+const countOf =
+  (most: number) =>
+  (text: string): number | undefined => {
+    const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
+    return number >= 1 && number <= most ? number : undefined
+  }
+
+/** What Kafka allows in names of topics. */
+const prefixOf = (text: string): string | undefined => (/^[\w.-]{0,100}$/.test(text) ? text : undefined)
+
+function tlsOf(root: string, text: string): Pick<KafkaSettings, 'tls'> | undefined {
+  if (text === 'false') return { tls: undefined }
+  if (text === 'true') return { tls: {} }
+  return isPath(text) ? { tls: { caFile: resolve(root, text) } } : undefined
+}
+
+function saslOf(text: string): Pick<KafkaSettings, 'sasl'> | undefined {
+  if (text === 'none') return { sasl: undefined }
+  const [, mechanism, username] = /^(plain|scram-sha-256|scram-sha-512):(\S+)$/.exec(text) ?? []
+  if (mechanism === undefined || username === undefined) return undefined
+  return { sasl: { mechanism: mechanism as 'plain', username } }
+}
+
+const toolsValid = 'local or the http(s) address of a server started with `aiworkflow tools NAME --http PORT`'
+
+function toolsOf(text: string): Settings['tools'][ServerName] | undefined {
+  if (text === 'local') return { kind: 'local' }
+  return isUrl(text, 'http:', 'https:') ? { kind: 'http', url: text } : undefined
 }
 
 function stateOf(text: string): Settings['state'] | undefined {

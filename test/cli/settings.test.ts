@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { readSecrets } from '../../src/cli/secrets.ts'
 import { environmentName, readSettings, type SettingsInput, settingNames } from '../../src/cli/settings.ts'
 
 const folders: string[] = []
@@ -59,7 +60,7 @@ describe('settings', () => {
       ].join('\n'),
     )
     expect(settings).toMatchObject({
-      bus: { kind: 'kafka', brokers: ['one:9092', 'two:9092'] },
+      bus: { kind: 'kafka', brokers: ['one:9092', 'two:9092'], partitions: 8, replication: 1, prefix: '' },
       state: { kind: 'redis', url: 'redis://cache:6379' },
       lakehouse: {
         catalog: { kind: 'rest', url: 'https://lake/rest' },
@@ -70,6 +71,38 @@ describe('settings', () => {
       model: { kind: 'provider', provider: 'openai', model: 'gpt-5.1' },
       telemetry: 'otlp',
     })
+  })
+
+  test('what a Kafka cluster and tool servers need, in sections, and as names with a dot elsewhere', async () => {
+    const settings = await settingsOf(
+      [
+        'bus: kafka://one:9093',
+        'kafka: {partitions: 24, replication: 3, prefix: shop., tls: certificates/ca.pem, sasl: "scram-sha-512:agents"}',
+        'tools: {lakehouse: "http://lake:8802"}',
+      ].join('\n'),
+      { environment: { AIWORKFLOW_TOOLS_METADATA: 'https://meta:8803' }, options: { 'kafka.partitions': '12' } },
+    )
+    expect(settings.bus).toEqual({
+      kind: 'kafka',
+      brokers: ['one:9093'],
+      partitions: 12,
+      replication: 3,
+      prefix: 'shop.',
+      tls: { caFile: join(settings.directory, 'certificates/ca.pem') },
+      sasl: { mechanism: 'scram-sha-512', username: 'agents' },
+    })
+    expect(settings.tools).toEqual({
+      filesystem: { kind: 'local' },
+      lakehouse: { kind: 'http', url: 'http://lake:8802' },
+      metadata: { kind: 'http', url: 'https://meta:8803' },
+    })
+  })
+
+  test('a secret is read from the environment only, and is no part of the settings', async () => {
+    const environment = { AIWORKFLOW_KAFKA_PASSWORD: 'hush', AIWORKFLOW_TOOLS_TOKEN: '' }
+    expect(readSecrets(environment)).toEqual({ kafkaPassword: 'hush' })
+    expect(JSON.stringify(await settingsOf('', { environment }))).not.toContain('hush')
+    await expect(settingsOf('kafka: {password: hush}')).rejects.toThrow('kafka.password: unknown key')
   })
 
   test('the result is frozen, all the way down', async () => {
@@ -83,6 +116,10 @@ describe('settings', () => {
     ['lakehouse:\n  warehause: ./x', 'aiworkflow.yaml:2:3 lakehouse.warehause: unknown key; did you mean warehouse?'],
     ['bus: 7', 'aiworkflow.yaml:1:1 bus: Invalid input: expected string'],
     ['engine: duck', 'engine in aiworkflow.yaml is "duck"; expected auto, duckdb or spark'],
+    ['kafka: {partitions: 0}', 'kafka.partitions in aiworkflow.yaml is "0"; expected a number of partitions'],
+    ['kafka: {sasl: "kerberos:x"}', 'expected none, plain:USER, scram-sha-256:USER'],
+    ['kafka: {prefix: "a b"}', 'kafka.prefix in aiworkflow.yaml is "a b"'],
+    ['tools: {lakehouse: "lake:8802"}', 'expected local or the http(s) address of a server'],
     ['bus: kafka://broker', 'expected local or kafka://host:port'],
     ['state: http://x', 'expected local or redis://'],
     ['model: gpt', 'expected none, provider:model'],
