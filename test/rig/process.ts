@@ -14,8 +14,8 @@ export interface ServerOptions {
   readonly arguments: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly directory?: string
-  /** Resolves true once the server answers; asked again and again. */
-  readonly isReady: () => Promise<boolean>
+  /** True once the server answers; asked again and again, with what it has written. */
+  readonly isReady: (log: string) => boolean | Promise<boolean>
   readonly readyWithinMs?: number
 }
 
@@ -58,7 +58,8 @@ export async function startServer(name: string, options: ServerOptions): Promise
   const hasEnded = () => failed !== undefined || child.exitCode !== null || child.signalCode !== null
 
   const deadline = Date.now() + (options.readyWithinMs ?? 60_000)
-  while (!(await options.isReady().catch(() => false))) {
+  const isReady = async () => options.isReady(log)
+  while (!(await isReady().catch(() => false))) {
     if (hasEnded()) throw new Error(`${name} ended before it answered${failed ? `: ${failed.message}` : ''}\n${log}`)
     if (Date.now() > deadline) {
       child.kill('SIGKILL')

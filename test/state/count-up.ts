@@ -1,8 +1,12 @@
 /** A process that counts a key up under version checks, for a test that runs several at once. */
+import { RedisStateStore } from '../../src/state/redis.ts'
 import { SqliteStateStore } from '../../src/state/sqlite.ts'
+import type { StateStore } from '../../src/state/store.ts'
 
-const [path, steps] = process.argv.slice(2)
-const store = new SqliteStateStore({ path: path! })
+const [place = '', steps, prefix = ''] = process.argv.slice(2)
+const store: StateStore = place.startsWith('redis://')
+  ? new RedisStateStore({ url: place, prefix })
+  : new SqliteStateStore({ path: place })
 for (let done = 0; done < Number(steps); ) {
   const entry = await store.get('count')
   const value = new TextEncoder().encode(String(Number(new TextDecoder().decode(entry?.value)) + 1))
