@@ -61,6 +61,8 @@ export const failures = {
   // runtime
   MESSAGE_INVALID: t('The message fits no released schema: look at it with `aiworkflow dead-letters DIR`.'),
   MESSAGE_TOO_LARGE: t('Send data by reference.'),
+  BUS_UNREACHABLE: again('Look whether the brokers run and can be reached; what was under way goes on when they answer.'),
+  BUS_REFUSED: t('Correct `bus` and `kafka` in aiworkflow.yaml, or what the cluster allows this user.'),
   TOOL_UNKNOWN: t('Use one of the tools named in the message.'),
   TOOL_FORBIDDEN: t('Add the tool to the list of the agent if it should have it.'),
   TOOL_INPUT_INVALID: t('Call the tool with the arguments its schema names.'),

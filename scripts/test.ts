@@ -24,6 +24,7 @@ const { status } = spawnSync(
   process.execPath,
   [
     '--disable-warning=ExperimentalWarning',
+    '--disable-warning=TimeoutNegativeWarning',
     join(root, 'node_modules/vitest/vitest.mjs'),
     'run',
     '--reporter=default',

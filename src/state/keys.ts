@@ -80,6 +80,18 @@ export const keys = Object.freeze({
   failedRun: (id: string) => key('failed', id),
   failedRuns: () => below('failed'),
 
+  /** What a bus keeps beside its log: notes on deliveries, what groups listen to, what they gave up; see delivery-notes.ts. */
+  deliveryNote: (group: string, topic: string, partition: number, offset: number) =>
+    key('delivery-note', group, topic, partition, offset),
+  deliveryNotesOf: (group: string, topic: string, partition: number) => below('delivery-note', group, topic, partition),
+  groupTopic: (group: string, topic: string) => key('group-topic', group, topic),
+  groupTopicsOf: (group: string) => below('group-topic', group),
+  buried: (group: string, atMs: number, topic: string, partition: number, offset: number) =>
+    key('buried', group, atMs, topic, partition, offset),
+  buriedOf: (group: string) => below('buried', group),
+  allBuried: () => below('buried'),
+  partitionClaim: (group: string, topic: string, partition: number) => key('partition', group, topic, partition),
+
   /** Name of the lease that whoever runs a thread holds. */
   threadLease: (thread: string) => key('thread', thread),
 })

@@ -22,6 +22,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { ownerIsDead } from '../../bus/owner.ts'
+import { Trouble } from '../../bus/trouble.ts'
 import { Failure } from '../../contracts/failures.ts'
 import { failureOf, faultOf } from './redis-faults.ts'
 import { type ScriptName, scripts } from './redis-scripts.ts'
@@ -67,18 +68,17 @@ export class RedisStateStore implements StateStore {
   readonly #root: string
   readonly #patienceMs: number
   readonly #ownerIsDead: (owner: string) => boolean
-  readonly #onTrouble: (message: string) => void
+  readonly #trouble: Trouble
   readonly #place: string
   /** Why the connection is not there, as far as the client has said. */
   #lastError: Error | undefined
-  #inTrouble = false
 
   constructor(options: RedisStateStoreOptions) {
     const { url, password } = options
     this.#root = `${options.prefix ?? defaults.prefix}:{state}:`
     this.#patienceMs = options.patienceMs ?? defaults.patienceMs
     this.#ownerIsDead = options.ownerIsDead ?? ownerIsDead
-    this.#onTrouble = options.onTrouble ?? (() => {})
+    this.#trouble = new Trouble(options.onTrouble)
     this.#place = new URL(url).host
     this.#redis = new Redis(url, {
       lazyConnect: true,
@@ -161,6 +161,7 @@ export class RedisStateStore implements StateStore {
   }
 
   async close(): Promise<void> {
+    this.#trouble.close()
     this.#redis.disconnect()
   }
 
@@ -234,16 +235,12 @@ export class RedisStateStore implements StateStore {
   }
 
   #troubled(error: unknown): void {
-    if (this.#inTrouble) return
-    this.#inTrouble = true
-    this.#onTrouble(`Redis at ${this.#place} does not answer (${(error as Error).message}); waiting for it.`)
+    this.#trouble.begins(`Redis at ${this.#place} does not answer (${(error as Error).message}); waiting for it.`)
   }
 
   #recovered(): void {
     this.#lastError = undefined
-    if (!this.#inTrouble) return
-    this.#inTrouble = false
-    this.#onTrouble(`Redis at ${this.#place} answers again.`)
+    this.#trouble.ends(`Redis at ${this.#place} answers again.`)
   }
 }
 

@@ -104,7 +104,7 @@ describe('redis that fails', () => {
     const said: string[] = []
     const store = new RedisStateStore({ url: redis.url, prefix: randomUUID(), onTrouble: text => said.push(text) })
     await store.get('a')
-    const back = redis.restart({ downMs: 700 })
+    const back = redis.restart({ downMs: 1_500 })
     await delay(100)
     await Promise.all([store.get('a'), store.get('b'), store.transact({ writes: [{ put: 'c', value: bytes('1') }] })])
     await back
