@@ -2,19 +2,23 @@
  * The one table of failures. Nothing else decides whether a thing is tried again.
  *
  * - `terminal`: the same call gives the same answer; it becomes a `run.failed` with owner and way out.
- * - `transient`: it may go through later; it is tried again with backoff, within the run's budget.
+ * - `transient`: it may go through later; it is tried again with backoff, within the run's budget, or, where the row says that it
+ *   waits, for as long as it takes.
  * - `cancelled`: somebody asked to stop (drain, abort); the work is handed back untouched.
  */
 export type FailureKind = 'terminal' | 'transient' | 'cancelled'
 
 interface FailureRow {
   readonly kind: FailureKind
+  /** What failed is away and comes back: waited for as long as that takes, and no run ends for it. */
+  readonly waits?: boolean
   /** What a person does about it, used when the thrower knows nothing better. */
   readonly wayOut: string
 }
 
 const t = (wayOut: string): FailureRow => ({ kind: 'terminal', wayOut })
 const again = (wayOut: string): FailureRow => ({ kind: 'transient', wayOut })
+const away = (wayOut: string): FailureRow => ({ kind: 'transient', wayOut, waits: true })
 
 export const failures = {
   // files
@@ -61,12 +65,15 @@ export const failures = {
   // runtime
   MESSAGE_INVALID: t('The message fits no released schema: look at it with `aiworkflow dead-letters DIR`.'),
   MESSAGE_TOO_LARGE: t('Send data by reference.'),
-  BUS_UNREACHABLE: again('Look whether the brokers run and can be reached; what was under way goes on when they answer.'),
+  BUS_UNREACHABLE: away(
+    'Look whether the brokers run and can be reached; what was under way goes on when they answer.',
+  ),
   BUS_REFUSED: t('Correct `bus` and `kafka` in aiworkflow.yaml, or what the cluster allows this user.'),
   TOOL_UNKNOWN: t('Use one of the tools named in the message.'),
   TOOL_FORBIDDEN: t('Add the tool to the list of the agent if it should have it.'),
   TOOL_INPUT_INVALID: t('Call the tool with the arguments its schema names.'),
   TOOL_OUTPUT_INVALID: t('The tool answered outside of its schema: this is a fault of the tool.'),
+  TOOL_UNREACHABLE: away('Look whether the tool server runs and can be reached; the run goes on when it answers.'),
   TOOL_TIMEOUT: again('The tool took longer than its time limit; the ledger is asked before it is called again.'),
   EFFECT_UNKNOWN: t('Look at the target by hand and then replay or discard the run.'),
   BUDGET_EXHAUSTED: t('Raise the budget in the catalog policy, then replay the run.'),
@@ -76,7 +83,7 @@ export const failures = {
   RUN_UNKNOWN: t('List the runs with `aiworkflow runs DIR`.'),
   SETTING_INVALID: t('Correct the setting in aiworkflow.yaml, the environment or the option.'),
   USAGE: t('See `aiworkflow --help`.'),
-  STATE_BUSY: again('Another process holds the state store; it is tried again.'),
+  STATE_BUSY: away('Another process holds the state store; it is tried again.'),
   DRAINING: { kind: 'cancelled', wayOut: 'The process is stopping; the run goes on when it starts again.' },
   INTERNAL: t('This is a fault of aiworkflow: report it with the trace of the run.'),
 } as const satisfies Record<string, FailureRow>
@@ -97,6 +104,7 @@ export interface FailureDetails {
 export class Failure extends Error {
   readonly code: FailureCode
   readonly kind: FailureKind
+  readonly waits: boolean
   readonly wayOut: string
   readonly owner: string | undefined
 
@@ -104,7 +112,9 @@ export class Failure extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'Failure'
     this.code = code
-    this.kind = failures[code].kind
+    const row: FailureRow = failures[code]
+    this.kind = row.kind
+    this.waits = row.waits ?? false
     this.wayOut = details.wayOut ?? failures[code].wayOut
     this.owner = details.owner
   }

@@ -15,7 +15,8 @@
  * 5. A terminal failure ends the run, not the feed: it is recorded, said as `run.failed`, and the next event goes on.
  *
  * How it fails: a transient failure of the work is tried again here, with backoff, as policy says, and ends the run after that. One
- * that befalls the bookkeeping around the work, a lost lease and a drain hand the message back: it comes again, however often.
+ * that befalls the bookkeeping around the work, a server that is away, a lost lease and a drain hand the message back: it comes
+ * again, however often.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus, HandlerOutcome, OutgoingMessage, ReceivedMessage, Subscription } from '../../bus/bus.ts'
@@ -51,6 +52,8 @@ export interface Actor {
 
 const defaultLeaseMs = 30_000
 const busyRetryMs = 100
+/** How often what is away is looked for. */
+const awayRetryMs = 500
 /** Tries of what nobody can hand back. */
 const patientTries = 50
 
@@ -96,7 +99,11 @@ class RunningActor {
     } catch (error) {
       const failure = asFailure(error)
       if (failure.kind !== 'transient') throw error
-      return { kind: 'retry', afterMs: busyRetryMs, reason: `${failure.code}: ${failure.message}` }
+      return {
+        kind: 'retry',
+        afterMs: failure.waits ? awayRetryMs : busyRetryMs,
+        reason: `${failure.code}: ${failure.message}`,
+      }
     }
   }
 
@@ -172,7 +179,11 @@ class RunningActor {
           return await this.#turn.run(event, lease, backoff?.attempt ?? 1)
         } catch (error) {
           const failure = asFailure(error)
-          const handBack = error instanceof Unrecorded || failure.kind === 'cancelled' || failure.code === 'LEASE_LOST'
+          const handBack =
+            error instanceof Unrecorded ||
+            failure.kind === 'cancelled' ||
+            failure.code === 'LEASE_LOST' ||
+            failure.waits
           if (handBack) throw failure
           if (failure.kind === 'transient') {
             backoff ??= await this.#backoff()

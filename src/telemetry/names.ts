@@ -110,6 +110,7 @@ export const own = {
   decisionBy: 'aiworkflow.decision.by',
   decisionCostMicros: 'aiworkflow.decision.costMicros',
   toolServer: 'aiworkflow.tool.server',
+  toolCaller: 'aiworkflow.tool.caller',
   toolArgumentsDigest: 'aiworkflow.tool.arguments.digest',
   toolFromLedger: 'aiworkflow.tool.fromLedger',
   writeKey: 'aiworkflow.writeKey',

@@ -72,7 +72,12 @@ export const toolSpan = (call: ToolCallShape): SpanShape => [
 ]
 
 /** A tool call on the server's side; pass the request's `_meta` as the parent. */
-export const toolServerSpan = (call: { tool: string; server: string; requestId?: string }): SpanShape => [
+export const toolServerSpan = (call: {
+  tool: string
+  server: string
+  requestId?: string
+  caller?: string
+}): SpanShape => [
   spanNames.toolServer(call.tool),
   {
     kind: 'server',
@@ -82,6 +87,7 @@ export const toolServerSpan = (call: { tool: string; server: string; requestId?:
       [genAi.toolName]: call.tool,
       [mcp.requestId]: call.requestId,
       [own.toolServer]: call.server,
+      [own.toolCaller]: call.caller,
     },
   },
 ]

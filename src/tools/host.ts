@@ -25,13 +25,14 @@ import { digestOf } from '../telemetry/redact.ts'
 import type { RunningSpan } from '../telemetry/running.ts'
 import { toolSpan } from '../telemetry/shapes.ts'
 import { canonicalJson, effectKey } from './canonical.ts'
-import { connectInMemory, NoAnswer, type ToolClient } from './client.ts'
+import { connectInMemory, connectOverHttp, NoAnswer, type RemoteToolServer, type ToolClient } from './client.ts'
 import { type Meter, openMeter } from './meter.ts'
 import { reconciliationOf } from './reconcile.ts'
 import { parseWith, type Spans, type ToolServer } from './server.ts'
 
 export interface HostOptions {
-  readonly servers: readonly ToolServer[]
+  /** In this process, or at an address. */
+  readonly servers: readonly (ToolServer | RemoteToolServer)[]
   readonly ledger: Ledger
   readonly budgets: Budgets
   readonly telemetry: Spans
@@ -75,7 +76,8 @@ const defaultCallTimeoutMs = 600_000
 /** Connects to every server; a server may serve several hosts. */
 export async function createHost(options: HostOptions): Promise<Host> {
   const clients = new Map<string, ToolClient>()
-  for (const server of options.servers) clients.set(server.name, await connectInMemory(server))
+  for (const server of options.servers)
+    clients.set(server.name, 'url' in server ? connectOverHttp(server) : await connectInMemory(server))
   return {
     forAgent: agentOptions => {
       const meter = openMeter(options.budgets, agentOptions.runId, agentOptions.budget)

@@ -10,11 +10,16 @@
  */
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
+  type CallToolRequest,
   CallToolRequestSchema,
   type CallToolResult,
   ListToolsRequestSchema,
+  type ServerCapabilities,
+  type ServerNotification,
+  type ServerRequest,
   type Tool,
 } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
@@ -45,15 +50,33 @@ export type Spans = Pick<Telemetry, 'withSpan'>
 /** A set of tools that any number of clients can be connected to. */
 export interface ToolServer {
   readonly name: string
-  /** Serves one client until either side closes. */
-  connect(transport: Transport): Promise<Connection>
+  /** Serves one client until either side closes. Without a caller, whoever is at the other end may call every tool. */
+  connect(transport: Transport, caller?: Caller): Promise<Connection>
+}
+
+/** Who is at the other end of a connection, and which tools of this server are theirs. */
+export interface Caller {
+  readonly name: string
+  may(tool: string): boolean
 }
 
 export interface Connection {
   /** Settles when the client is gone. */
   readonly closed: Promise<void>
+  /** Settles when no call of this connection is running. */
+  settled(): Promise<void>
   close(): Promise<void>
 }
+
+export interface ServeOptions {
+  /** How often a caller that asked for it hears that its call is still running. */
+  readonly progressEveryMs?: number
+  /** More of the protocol than tools: adds handlers to the server of every connection. */
+  readonly configure?: (server: Server) => void
+  readonly capabilities?: ServerCapabilities
+}
+
+const defaultProgressEveryMs = 5_000
 
 /** @param name the server's name, the part before the dot of a tool id. */
 export function serveTools<C extends ToolContracts>(
@@ -61,11 +84,13 @@ export function serveTools<C extends ToolContracts>(
   contracts: C,
   handlers: ToolHandlers<C>,
   spans?: Spans,
+  serving: ServeOptions = {},
 ): ToolServer {
+  const { progressEveryMs = defaultProgressEveryMs, configure, capabilities } = serving
   let listed: Tool[] | undefined
-  const list = () => {
+  const list = (caller: Caller | undefined) => {
     listed ??= Object.entries(contracts).map(([tool, contract]) => listing(tool, contract))
-    return { tools: listed }
+    return { tools: caller ? listed.filter(tool => caller.may(tool.name)) : listed }
   }
 
   const answer = async (tool: string, args: unknown, call: ToolCall): Promise<CallToolResult> => {
@@ -78,29 +103,63 @@ export function serveTools<C extends ToolContracts>(
     return successResult(parseWith(contract.output, output, 'TOOL_OUTPUT_INVALID', `${name}.${tool} answered wrongly`))
   }
 
-  const connect = async (transport: Transport): Promise<Connection> => {
+  const connect = async (transport: Transport, caller?: Caller): Promise<Connection> => {
+    const running = new Set<Promise<unknown>>()
     // The low-level server, since McpServer answers arguments that do not fit with a bare text: the Failure would be lost.
-    const server = new Server({ name: `aiworkflow-${name}`, version: '1' }, { capabilities: { tools: {} } })
-    server.setRequestHandler(ListToolsRequestSchema, list)
-    server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
+    const server = new Server(
+      { name: `aiworkflow-${name}`, version: '1' },
+      { capabilities: { tools: {}, ...capabilities } },
+    )
+    configure?.(server)
+    const callTool = async (params: CallToolRequest['params'], extra: Extra): Promise<CallToolResult> => {
       const { name: tool, arguments: args = {}, _meta = {} } = params
-      const work = () => answer(tool, args, { signal: extra.signal })
+      const work = async () => {
+        if (caller && Object.hasOwn(contracts, tool) && !caller.may(tool))
+          throw new Failure('TOOL_FORBIDDEN', `${caller.name} may not call ${name}.${tool}.`)
+        return answer(tool, args, { signal: extra.signal })
+      }
+      const stopTelling = tellProgress(extra, _meta.progressToken, progressEveryMs)
       try {
         if (!spans) return await work()
-        const [span, options] = toolServerSpan({ tool, server: name, requestId: String(extra.requestId) })
+        const shape = { tool, server: name, requestId: String(extra.requestId), ...(caller && { caller: caller.name }) }
+        const [span, options] = toolServerSpan(shape)
         return await spans.withSpan(span, { ...options, parent: _meta }, work)
       } catch (error) {
         return failureResult(error)
+      } finally {
+        stopTelling()
       }
+    }
+    server.setRequestHandler(ListToolsRequestSchema, () => list(caller))
+    server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => {
+      const call = callTool(params, extra)
+      running.add(call)
+      return call.finally(() => running.delete(call))
     })
     const closed = new Promise<void>(resolve => {
       server.onclose = resolve
     })
     await server.connect(transport)
-    return { closed, close: () => server.close() }
+    return { closed, settled: async () => void (await Promise.allSettled(running)), close: () => server.close() }
   }
 
   return { name, connect }
+}
+
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+
+/** Tells a caller that wants to know, from time to time, that its call is still running; returns how to stop. */
+function tellProgress(extra: Extra, progressToken: string | number | undefined, everyMs: number): () => void {
+  if (progressToken === undefined) return () => {}
+  let progress = 0
+  const timer = setInterval(() => {
+    progress += 1
+    // Whoever has gone away need not hear of it.
+    void extra
+      .sendNotification({ method: 'notifications/progress', params: { progressToken, progress } })
+      .catch(() => undefined)
+  }, everyMs)
+  return () => clearInterval(timer)
 }
 
 /** The other end is whoever started this process: stdin and stdout. */

@@ -6,6 +6,8 @@ export interface Proxy {
   readonly port: number
   /** From here on the next answer of the server is thrown away and its connection cut, `times` times. */
   cutAnswers(times: number): void
+  /** Cuts every connection there is. */
+  cutAll(): void
   /** How many answers were cut. */
   readonly cuts: number
   close(): Promise<void>
@@ -42,6 +44,9 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     port: (server.address() as { port: number }).port,
     cutAnswers: times => {
       toCut = times
+    },
+    cutAll: () => {
+      for (const socket of sockets) socket.destroy()
     },
     get cuts() {
       return cuts
