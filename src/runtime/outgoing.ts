@@ -63,7 +63,7 @@ export function fromMessage(message: Pick<ReceivedMessage, 'topic' | 'key' | 'he
   if (event.type !== eventType(topic)) {
     throw new Failure(
       'MESSAGE_INVALID',
-      `Topic ${topic} carries events of type ${eventType(topic)}, not ${event.type}.`,
+      `Event ${event.id} is of type ${event.type}; known on topic ${topic} is ${eventType(topic)}.`,
     )
   }
   const data = events[topic].data.safeParse(event.data)
