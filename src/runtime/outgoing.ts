@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { OutgoingMessage, ReceivedMessage } from '../../bus/bus.ts'
 import { type DecodedEvent, decodeEvent, eventMessage } from '../../bus/envelope.ts'
+import { feedKey } from '../../contracts/data/common.ts'
 import { type EventData, events, eventType, type Topic } from '../../contracts/events/events.ts'
 import { Failure } from '../../contracts/failures.ts'
 
@@ -56,7 +57,7 @@ export function toMessage(event: OutgoingEvent, hopTraceparent: string | undefin
   )
 }
 
-/** Errors: MESSAGE_INVALID for what no released schema accepts. */
+/** Errors: MESSAGE_INVALID for what no released schema accepts, or under another key than its feed; MESSAGE_TOO_LARGE. */
 export function fromMessage(message: Pick<ReceivedMessage, 'topic' | 'key' | 'headers' | 'value'>): IncomingEvent {
   const { event, hop }: DecodedEvent = decodeEvent(message)
   const topic = topicOf(message.topic)
@@ -71,6 +72,13 @@ export function fromMessage(message: Pick<ReceivedMessage, 'topic' | 'key' | 'he
     throw new Failure(
       'MESSAGE_INVALID',
       `Event ${event.id} does not fit the schema of ${event.type}: ${z.prettifyError(data.error)}`,
+    )
+  }
+  const feed = feedKey('feed' in data.data ? data.data.feed : data.data.delivery.feed)
+  if (message.key !== feed) {
+    throw new Failure(
+      'MESSAGE_INVALID',
+      `Event ${event.id} (${event.type}) is about ${feed}, but its key is ${JSON.stringify(message.key)}; the key has to be the feed.`,
     )
   }
   return { id: event.id, topic, key: message.key, data: data.data, traceparent: hop.traceparent ?? event.traceparent }
