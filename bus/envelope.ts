@@ -103,6 +103,13 @@ export function decodeEvent(message: {
   readonly headers: WireHeaders
   readonly value: Uint8Array | null
 }): DecodedEvent {
+  const bytes = Object.entries(message.headers).reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + bytesOf(value),
+    message.value?.length ?? 0,
+  )
+  if (bytes > maxMessageBytes) {
+    throw new Failure('MESSAGE_TOO_LARGE', `A message of ${bytes} bytes came; ${maxMessageBytes} are allowed.`)
+  }
   const header = (name: string) => textOf(message.headers[name], name)
   if (header('ce_specversion') !== '1.0') {
     throw new Failure(
@@ -135,6 +142,12 @@ export function decodeEvent(message: {
   put(hop, 'traceparent', header('traceparent'))
   put(hop, 'tracestate', header('tracestate'))
   return { event: parsed.data, hop }
+}
+
+function bytesOf(value: WireHeaders[string]): number {
+  if (value === undefined) return 0
+  if (typeof value === 'string') return Buffer.byteLength(value)
+  return value instanceof Uint8Array ? value.length : value.reduce((sum, one) => sum + bytesOf(one), 0)
 }
 
 function put(target: Record<string, unknown>, name: string, value: string | undefined): void {

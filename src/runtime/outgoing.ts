@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { OutgoingMessage, ReceivedMessage } from '../../bus/bus.ts'
 import { type DecodedEvent, decodeEvent, eventMessage } from '../../bus/envelope.ts'
+import { feedKey } from '../../contracts/data/common.ts'
 import { type EventData, events, eventType, type Topic } from '../../contracts/events/events.ts'
 import { Failure } from '../../contracts/failures.ts'
 
@@ -56,14 +57,14 @@ export function toMessage(event: OutgoingEvent, hopTraceparent: string | undefin
   )
 }
 
-/** Errors: MESSAGE_INVALID for what no released schema accepts. */
+/** Errors: MESSAGE_INVALID for what no released schema accepts, or under another key than its feed; MESSAGE_TOO_LARGE. */
 export function fromMessage(message: Pick<ReceivedMessage, 'topic' | 'key' | 'headers' | 'value'>): IncomingEvent {
   const { event, hop }: DecodedEvent = decodeEvent(message)
   const topic = topicOf(message.topic)
   if (event.type !== eventType(topic)) {
     throw new Failure(
       'MESSAGE_INVALID',
-      `Topic ${topic} carries events of type ${eventType(topic)}, not ${event.type}.`,
+      `Event ${event.id} is of type ${event.type}; known on topic ${topic} is ${eventType(topic)}.`,
     )
   }
   const data = events[topic].data.safeParse(event.data)
@@ -71,6 +72,13 @@ export function fromMessage(message: Pick<ReceivedMessage, 'topic' | 'key' | 'he
     throw new Failure(
       'MESSAGE_INVALID',
       `Event ${event.id} does not fit the schema of ${event.type}: ${z.prettifyError(data.error)}`,
+    )
+  }
+  const feed = feedKey('feed' in data.data ? data.data.feed : data.data.delivery.feed)
+  if (message.key !== feed) {
+    throw new Failure(
+      'MESSAGE_INVALID',
+      `Event ${event.id} (${event.type}) is about ${feed}, but its key is ${JSON.stringify(message.key)}; the key has to be the feed.`,
     )
   }
   return { id: event.id, topic, key: message.key, data: data.data, traceparent: hop.traceparent ?? event.traceparent }

@@ -8,19 +8,29 @@ import { type TypedCommands, typedCommands } from '../typed.ts'
 import { again } from './runs.ts'
 
 export const deadLetters = defineCommand({
-  synopsis: ['dead-letters [DIR] [--json]', 'dead-letters [DIR] replay ID', 'dead-letters [DIR] discard ID'],
+  synopsis: [
+    'dead-letters [DIR] [--json]',
+    'dead-letters [DIR] show ID [--json]',
+    'dead-letters [DIR] replay ID',
+    'dead-letters [DIR] discard ID',
+  ],
   about:
-    'Runs that failed for good, and messages nobody could read. `replay` starts the delivery again once the cause is mended; `discard` puts the letter away.',
+    'Runs that failed for good, and messages nobody could read. `show` prints all that is known of one; `replay` starts the delivery again once the cause is mended; `discard` puts the letter away.',
   options: settingOptions,
   async run(call) {
     const { terminal, environment } = call
-    const action = takeAction(call.words, ['replay', 'discard'])
+    const action = takeAction(call.words, ['show', 'replay', 'discard'])
     const command = typedCommands(environment, action.directory)
     return withWorkspace(call, action.directory, async workspace => {
       const { deadLetters: letters } = workspace.stores
       if (action.kind === 'list') {
         const all = await letters.all()
         terminal.answer({ deadLetters: all.map(documentOf) }, () => text(all, command, terminal.colors))
+        return exitCodes.done
+      }
+      if (action.verb === 'show') {
+        const letter = await letters.get(action.id)
+        terminal.answer({ deadLetter: whole(letter) }, () => page(letter))
         return exitCodes.done
       }
       if (action.verb === 'replay') return again(call, workspace, action.id, command('run'))
@@ -43,6 +53,31 @@ function documentOf({ id, at, state, failed: { agent, feed, file, failure, run, 
     deliveryId: delivery?.id,
     ...failure,
   }
+}
+
+const whole = (letter: DeadLetter) => ({
+  ...documentOf(letter),
+  traceId: letter.failed.run?.traceId,
+  letterMessage: letter.failed.message,
+})
+
+/** One letter for people: what failed, whose it is, where to look, and the message as it came. */
+function page({ id, at, state, failed: { agent, feed, file, failure, run, message } }: DeadLetter): string {
+  const rows: [string, string | undefined][] = [
+    ['failure', `${failure.code} ${failure.message}`],
+    ['way out', failure.wayOut],
+    ['owner', failure.owner],
+    ['feed', `${feed.vendor}/${feed.table}`],
+    ['file', file],
+    ['agent', agent],
+    ['at', at],
+    ['run', run?.id],
+    ['trace', run?.traceId],
+    ['message', message && `${message.topic} ${message.id}`],
+    ['data', message && JSON.stringify(message.data)],
+  ]
+  const known = rows.filter((row): row is [string, string] => row[1] !== undefined)
+  return [`${id} (${state})`, ...known.map(([name, value]) => `  ${name.padEnd(8)} ${visible(value)}`)].join('\n')
 }
 
 function text(letters: readonly DeadLetter[], command: TypedCommands, colors: Colors): string {

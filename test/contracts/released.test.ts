@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { fromFile, Parser } from '@asyncapi/parser'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type JsonSchema, payloadSchema, schemaFile, topics } from '../../contracts/asyncapi.ts'
+import { incompatibilities } from '../../contracts/compatibility.ts'
+import { releasedFiles, releasedFolder } from '../../scripts/contracts.ts'
+
+const released = (name: string) => readFile(new URL(name, releasedFolder), 'utf8')
+
+test('the files in contracts/released are what `npm run contracts` writes', async () => {
+  for (const [name, text] of await releasedFiles()) expect(await released(name), name).toBe(text)
+})
+
+test("AsyncAPI's own parser finds no error in the document and resolves every payload", async () => {
+  const file = fileURLToPath(new URL('asyncapi.yaml', releasedFolder))
+  const { document, diagnostics } = await fromFile(new Parser(), file).parse()
+  expect(diagnostics.filter(({ severity }) => severity === 0)).toEqual([])
+  expect(
+    document
+      ?.allChannels()
+      .all()
+      .map(channel => channel.address())
+      .sort(),
+  ).toEqual([...topics].sort())
+  expect(document?.allMessages().all()).toHaveLength(topics.length)
+  for (const message of document?.allMessages().all() ?? [])
+    expect(message.payload()?.properties(), message.name()).toHaveProperty('run')
+})
+
+test.each(topics)('the released version of %s still accepts and promises the same', async topic => {
+  const before = JSON.parse(await released(schemaFile(topic)))
+  expect(incompatibilities(topic, before, payloadSchema(topic))).toEqual([])
+})
+
+const schema = {
+  type: 'object',
+  properties: { title: { type: 'string' }, kind: { type: 'string', enum: ['a', 'b'] }, count: { type: 'number' } },
+  required: ['title', 'kind'],
+  additionalProperties: false,
+}
+const { title, kind, count } = schema.properties
+const breaking: [string, JsonSchema][] = [
+  ['a removed field', { ...schema, properties: { title, kind } }],
+  ['a removed field whose name is an annotation elsewhere', { ...schema, properties: { kind, count } }],
+  [
+    'an added required field',
+    { ...schema, properties: { ...schema.properties, x: {} }, required: ['title', 'kind', 'x'] },
+  ],
+  ['an added optional field', { ...schema, properties: { ...schema.properties, x: {} } }],
+  ['a field made required', { ...schema, required: ['title', 'kind', 'count'] }],
+  ['a field made optional', { ...schema, required: ['title'] }],
+  ['a widened enum', { ...schema, properties: { ...schema.properties, kind: { ...kind, enum: ['a', 'b', 'c'] } } }],
+  ['a narrowed enum', { ...schema, properties: { ...schema.properties, kind: { ...kind, enum: ['a'] } } }],
+  ['a narrowed type', { ...schema, properties: { ...schema.properties, count: { type: 'integer' } } }],
+  ['an opened object', { ...schema, additionalProperties: {} }],
+]
+
+describe('a change under a released version number', () => {
+  test.each(breaking)('%s is refused, with the way out', (_, changed) => {
+    const found = incompatibilities('topic', schema, changed)
+    expect(found).not.toEqual([])
+    for (const sentence of found) expect(sentence).toContain('new version number')
+  })
+
+  test('other words, other order: harmless', () => {
+    const same = {
+      description: 'said anew',
+      additionalProperties: false,
+      required: ['kind', 'title'],
+      properties: { count, kind: { enum: ['b', 'a'], type: 'string' }, title: { ...title, description: 'a name' } },
+      type: 'object',
+    }
+    expect(incompatibilities('topic', schema, same)).toEqual([])
+  })
+
+  test('is judged alike from both sides, and a schema always fits itself', () => {
+    const any = fc.dictionary(
+      fc.constantFrom('type', 'enum', 'title', 'minLength', 'properties', 'items'),
+      fc.jsonValue(),
+    )
+    fc.assert(
+      fc.property(any, any, (a, b) => {
+        expect(incompatibilities('topic', a, a)).toEqual([])
+        expect(incompatibilities('topic', a, b).length > 0).toBe(incompatibilities('topic', b, a).length > 0)
+      }),
+    )
+  })
+})
