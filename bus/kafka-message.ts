@@ -1,4 +1,4 @@
-import type { LogMessage } from './partition-consumer.ts'
+import type { LogMessage } from './partition-log.ts'
 
 /** A message as a client of Kafka delivers it. */
 export interface WireMessage {

@@ -18,20 +18,13 @@
  */
 import { type Admin, type Consumer, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { Failure } from '../contracts/failures.ts'
-import type {
-  Bus,
-  DeadLetter,
-  DrainResult,
-  OutgoingMessage,
-  PartitionLag,
-  SubscribeOptions,
-  Subscription,
-} from './bus.ts'
+import type { Bus, DeadLetter, OutgoingMessage, PartitionLag, SubscribeOptions, Subscription } from './bus.ts'
 import type { DeliveryNotes } from './delivery-notes.ts'
 import { maxMessageBytes } from './envelope.ts'
 import { kafkaFailure } from './kafka-faults.ts'
 import { logMessage, type WireMessage } from './kafka-message.ts'
-import { type CommittedOffset, PartitionConsumer, type PartitionLog } from './partition-consumer.ts'
+import { KafkaOffsets } from './kafka-offsets.ts'
+import { type GroupReader, KafkaSubscription, type ReaderEvents } from './kafka-subscription.ts'
 import { Trouble } from './trouble.ts'
 
 export interface KafkaBusOptions {
@@ -106,12 +99,22 @@ export class KafkaBus implements Bus {
   #producer: Promise<Producer> | undefined
   #admin: Promise<Admin> | undefined
   readonly #trouble: Trouble
+  readonly #offsets: KafkaOffsets
   #closed = false
 
   constructor(options: KafkaBusOptions) {
     this.#options = Object.freeze({ ...defaults, ...options })
     this.#trouble = new Trouble(options.onTrouble)
     this.#kafka = new Kafka(this.#configuration())
+    this.#offsets = new KafkaOffsets({
+      notes: options.notes,
+      committed: (group, topics) => this.#committed(group, topics),
+      ends: topic => this.#patiently(async () => (await this.#openAdmin()).fetchTopicOffsets(this.#wireName(topic))),
+      finishedUpTo: (group, topic, partition) =>
+        [...this.#subscriptions]
+          .filter(subscription => subscription.group === group)
+          .map(subscription => subscription.finishedUpTo(topic, partition) ?? -1),
+    })
   }
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
@@ -146,12 +149,14 @@ export class KafkaBus implements Bus {
     const topics = [...new Set(options.topics)]
     await this.#patiently(() => this.#ensureTopics(topics))
     await this.#options.notes.join(options.group, topics)
+    const { sessionTimeoutMs, rebalanceTimeoutMs, readAhead } = this.#options
     const subscription = new KafkaSubscription({
       options: { ...options, topics },
       notes: this.#options.notes,
-      settings: this.#options,
+      timings: { claimMs: sessionTimeoutMs, rebalanceTimeoutMs, readAhead, commitEveryMs },
+      pauseMs: longestRetryMs,
       wireName: name => this.#wireName(name),
-      makeConsumer: retry => this.#makeConsumer(options.group, retry),
+      makeReader: events => groupReader(this.#makeConsumer(options.group), events),
       failureOf: error => kafkaFailure(error, this.#options.brokers),
       troubled: error => this.#troubled(error),
       recovered: () => this.#recovered(),
@@ -162,25 +167,17 @@ export class KafkaBus implements Bus {
     return subscription
   }
 
-  async lag(group: string): Promise<readonly PartitionLag[]> {
-    const finished = await this.#finishedOf(group)
-    const behind = this.#behind(finished, await this.#endsOf([...new Set(finished.map(({ topic }) => topic))]))
-    const counted = await Promise.all(
-      behind.map(async ({ topic, partition, messages, upTo }) => {
-        const notes = await this.#options.notes.read({ group, topic, partition }, upTo)
-        const done = [...notes.values()].filter(note => note.done).length
-        return { topic, partition, messages: messages - done }
-      }),
-    )
-    return counted.filter(({ messages }) => messages > 0)
+  lag(group: string): Promise<readonly PartitionLag[]> {
+    return this.#offsets.lag(group)
   }
 
   async idle(): Promise<boolean> {
-    // What is finished is looked at first: ends that are no further afterwards mean that nothing was under way in between.
-    const groups = [...new Set([...this.#subscriptions].map(({ group }) => group))]
-    const finished = (await Promise.all(groups.map(group => this.#finishedOf(group)))).flat()
-    const ends = await this.#endsOf([...new Set(finished.map(({ topic }) => topic))])
-    return this.#behind(finished, ends).length === 0
+    return this.#offsets.allFinished([...new Set([...this.#subscriptions].map(({ group }) => group))])
+  }
+
+  /** Handlers at work in this process. */
+  get running(): number {
+    return [...this.#subscriptions].reduce((sum, subscription) => sum + subscription.running, 0)
   }
 
   deadLetters(group?: string): Promise<readonly DeadLetter[]> {
@@ -224,7 +221,7 @@ export class KafkaBus implements Bus {
     return `${this.#options.prefix}${name}`
   }
 
-  #makeConsumer(group: string, restartOnFailure: (error: Error) => Promise<boolean>): Consumer {
+  #makeConsumer(group: string): Consumer {
     const { sessionTimeoutMs, rebalanceTimeoutMs, fetchWaitMs } = this.#options
     return this.#kafka.consumer({
       groupId: this.#wireName(group),
@@ -239,7 +236,8 @@ export class KafkaBus implements Bus {
         initialRetryTime: firstRetryMs,
         maxRetryTime: longestRetryMs,
         retries: innerRetries,
-        restartOnFailure,
+        restartOnFailure: async error =>
+          kafkaFailure(error, this.#options.brokers).code !== 'BUS_REFUSED' && !this.#closed,
       },
     })
   }
@@ -301,55 +299,15 @@ export class KafkaBus implements Bus {
     })
   }
 
-  /** Per partition of the group's topics, one past the last finished message of an unbroken row, and how many are finished above. */
-  async #finishedOf(group: string): Promise<readonly Finished[]> {
-    const { notes } = this.#options
-    const topics = await notes.topicsOf(group)
-    if (topics.length === 0) return []
-    const wireNames = new Map(topics.map(topic => [this.#wireName(topic), topic]))
-    const committed = await this.#patiently(async () =>
-      (await this.#openAdmin()).fetchOffsets({ groupId: this.#wireName(group), topics: [...wireNames.keys()] }),
+  async #committed(group: string, topics: readonly string[]) {
+    const wireNames = topics.map(topic => this.#wireName(topic))
+    const found = await this.#patiently(async () =>
+      (await this.#openAdmin()).fetchOffsets({ groupId: this.#wireName(group), topics: wireNames }),
     )
-    const own = [...this.#subscriptions].filter(subscription => subscription.group === group)
-    return committed.flatMap(({ topic: wireName, partitions }) => {
-      const topic = wireNames.get(wireName)
-      if (topic === undefined) return []
-      return partitions.map(({ partition, offset }) => {
-        const known = own.map(subscription => subscription.finishedUpTo(topic, partition) ?? -1)
-        return { group, topic, partition, upTo: Math.max(Number(offset), ...known) }
-      })
-    })
-  }
-
-  /** By topic and partition: the oldest message kept, and one past the newest. */
-  async #endsOf(
-    topics: readonly string[],
-  ): Promise<ReadonlyMap<string, { readonly low: number; readonly high: number }>> {
-    const found = await this.#patiently(async () => {
-      const admin = await this.#openAdmin()
-      return Promise.all(
-        topics.map(async topic => ({ topic, partitions: await admin.fetchTopicOffsets(this.#wireName(topic)) })),
-      )
-    })
-    return new Map(
-      found.flatMap(({ topic, partitions }) =>
-        partitions.map(
-          ({ partition, low, high }) => [`${topic}/${partition}`, { low: Number(low), high: Number(high) }] as const,
-        ),
-      ),
-    )
-  }
-
-  #behind(
-    finished: readonly Finished[],
-    ends: ReadonlyMap<string, { readonly low: number; readonly high: number }>,
-  ): (PartitionLag & Finished)[] {
-    return finished.flatMap(each => {
-      const { topic, partition, upTo } = each
-      const end = ends.get(`${topic}/${partition}`)
-      const messages = end === undefined ? 0 : end.high - Math.max(upTo, end.low)
-      return messages > 0 ? [{ ...each, messages }] : []
-    })
+    return topics.map((topic, at) => ({
+      topic,
+      partitions: found.find(each => each.topic === wireNames[at])?.partitions ?? [],
+    }))
   }
 
   /** `work` until a broker answers it, or patience ends. */
@@ -378,189 +336,54 @@ export class KafkaBus implements Bus {
   }
 }
 
-interface Finished {
-  readonly topic: string
-  readonly partition: number
-  readonly upTo: number
-}
-
-interface SubscriptionParts {
-  readonly options: SubscribeOptions
-  readonly notes: DeliveryNotes
-  readonly settings: Pick<typeof defaults, 'sessionTimeoutMs' | 'rebalanceTimeoutMs' | 'readAhead'>
-  wireName(name: string): string
-  makeConsumer(restartOnFailure: (error: Error) => Promise<boolean>): Consumer
-  failureOf(error: unknown): Failure
-  troubled(error: unknown): void
-  recovered(): void
-  onEnd(): void
-}
-
-/** One consumer of kafkajs, made anew when it has given up, and the member of the group that it feeds. */
-class KafkaSubscription implements Subscription, PartitionLog {
-  readonly ended: Promise<void>
-  readonly #end: { resolve: () => void; reject: (error: unknown) => void }
-  readonly #parts: SubscriptionParts
-  readonly #member: PartitionConsumer
-  readonly #topicOf: ReadonlyMap<string, string>
-  #consumer: Consumer | undefined
-  #isOver = false
-
-  constructor(parts: SubscriptionParts) {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.ended = promise
-    this.#end = { resolve, reject }
-    this.#parts = parts
-    const { options, notes, settings } = parts
-    this.#topicOf = new Map(options.topics.map(topic => [parts.wireName(topic), topic]))
-    this.#member = new PartitionConsumer(options, notes, this, {
-      claimMs: settings.sessionTimeoutMs,
-      rebalanceTimeoutMs: settings.rebalanceTimeoutMs,
-      readAhead: settings.readAhead,
-      commitEveryMs,
-    })
-  }
-
-  get group(): string {
-    return this.#parts.options.group
-  }
-
-  finishedUpTo(topic: string, partition: number): number | undefined {
-    return this.#member.finishedUpTo(topic, partition)
-  }
-
-  /** Resolves when the member takes part in the group. */
-  async start(): Promise<void> {
-    const joined = Promise.withResolvers<void>()
-    void this.#run(joined.resolve)
-    await Promise.race([joined.promise, this.ended])
-  }
-
-  async drain(timeoutMs: number): Promise<DrainResult> {
-    const result = await this.#member.drain(timeoutMs)
-    await this.close()
-    return result
-  }
-
-  async close(): Promise<void> {
-    if (this.#isOver) return
-    this.#isOver = true
-    await this.#member.close()
-    await this.#consumer?.disconnect().catch(() => undefined)
-    this.#parts.onEnd()
-    this.#end.resolve()
-  }
-
-  abandon(): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#member.abandon()
-    void this.#consumer?.disconnect().catch(() => undefined)
-    this.#parts.onEnd()
-    this.#end.resolve()
-  }
-
-  pause(topic: string, partition: number): void {
-    this.#ask(consumer => consumer.pause([{ topic: this.#parts.wireName(topic), partitions: [partition] }]))
-  }
-
-  resume(topic: string, partition: number): void {
-    this.#ask(consumer => consumer.resume([{ topic: this.#parts.wireName(topic), partitions: [partition] }]))
-  }
-
-  seek(topic: string, partition: number, offset: number): void {
-    this.#ask(consumer => consumer.seek({ topic: this.#parts.wireName(topic), partition, offset: String(offset) }))
-  }
-
-  async commit(offsets: readonly CommittedOffset[]): Promise<void> {
-    const consumer = this.#consumer
-    if (consumer === undefined) throw new Failure('BUS_UNREACHABLE', 'No consumer is there to acknowledge with.')
-    await consumer.commitOffsets(
-      offsets.map(({ topic, partition, offset }) => ({
-        topic: this.#parts.wireName(topic),
-        partition,
-        offset: String(offset),
-      })),
+/** A consumer of kafkajs as a reader of a group. What it brings is handed over at once, so its fetch loop, and with it its heartbeats, wait for nobody. */
+function groupReader(consumer: Consumer, events: ReaderEvents): GroupReader {
+  const crashed = Promise.withResolvers<unknown>()
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (payload.restart) events.stumbled(payload.error)
+    else crashed.resolve(payload.error)
+  })
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    events.assigned(
+      Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
+        partitions.map(partition => ({ topic, partition })),
+      ),
     )
-  }
-
-  fault(error: unknown): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#member.abandon()
-    void this.#consumer?.disconnect().catch(() => undefined)
-    this.#parts.onEnd()
-    this.#end.reject(error)
-  }
-
-  /** A partition that was taken away between a decision and this call is nobody's business here any more. */
-  #ask(work: (consumer: Consumer) => void): void {
+  })
+  /** A consumer that has stopped meanwhile does not mind; the next one begins with what is assigned to it. */
+  const ask = (work: () => void) => {
     try {
-      if (this.#consumer !== undefined) work(this.#consumer)
+      work()
     } catch {
-      // kafkajs has stopped this consumer; the next one begins with what is assigned to it.
+      // Said by kafkajs where a consumer is not running.
     }
   }
-
-  async #run(joined: () => void): Promise<void> {
-    while (!this.#isOver) {
-      try {
-        const crash = await this.#consume(joined)
-        if (this.#isOver) return
-        this.#stumble(crash)
-      } catch (error) {
-        if (this.#isOver) return
-        this.#stumble(error)
-      }
-      await new Promise(resolve => setTimeout(resolve, longestRetryMs))
-    }
-  }
-
-  /** Ends the subscription where only a person can help; anything else is waited for. */
-  #stumble(error: unknown): void {
-    const failure = this.#parts.failureOf(error)
-    if (failure.code === 'BUS_REFUSED') this.fault(failure)
-    else this.#parts.troubled(failure)
-  }
-
-  /** One consumer from its first join to the crash that it does not come back from by itself. */
-  async #consume(joined: () => void): Promise<unknown> {
-    const { options, makeConsumer, failureOf } = this.#parts
-    const consumer = makeConsumer(async error => failureOf(error).code !== 'BUS_REFUSED' && !this.#isOver)
-    this.#consumer = consumer
-    const crashed = Promise.withResolvers<unknown>()
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (payload.restart) this.#parts.troubled(payload.error)
-      else crashed.resolve(payload.error)
-    })
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      this.#parts.recovered()
-      this.#member.assign(
-        Object.entries(payload.memberAssignment).flatMap(([wireName, partitions]) => {
-          const topic = this.#topicOf.get(wireName)
-          return topic === undefined ? [] : partitions.map(partition => ({ group: options.group, topic, partition }))
-        }),
-      )
-      joined()
-    })
-    try {
+  return {
+    pause: (topic, partition) => ask(() => consumer.pause([{ topic, partitions: [partition] }])),
+    resume: (topic, partition) => ask(() => consumer.resume([{ topic, partitions: [partition] }])),
+    seek: (topic, partition, offset) => ask(() => consumer.seek({ topic, partition, offset: String(offset) })),
+    commit: offsets =>
+      consumer.commitOffsets(
+        offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset) })),
+      ),
+    run: async topics => {
       await consumer.connect()
-      await consumer.subscribe({ topics: [...this.#topicOf.keys()], fromBeginning: true })
+      await consumer.subscribe({ topics: [...topics], fromBeginning: true })
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
-        eachBatch: async ({ batch, resolveOffset }) => {
-          const topic = this.#topicOf.get(batch.topic)
-          if (topic === undefined) return
-          const messages = batch.messages.map(message => logMessage(topic, batch.partition, message as WireMessage))
-          const taken = this.#member.receive(topic, batch.partition, messages)
-          const last = batch.messages[taken - 1]
+        eachBatch: async ({ batch: { topic, partition, messages }, resolveOffset }) => {
+          const taken = events.read(
+            topic,
+            partition,
+            messages.map(message => logMessage(topic, partition, message as WireMessage)),
+          )
+          const last = messages[taken - 1]
           if (last !== undefined) resolveOffset(last.offset)
         },
       })
-      return await Promise.race([crashed.promise, this.ended])
-    } finally {
-      await consumer.disconnect().catch(() => undefined)
-    }
+      return crashed.promise
+    },
+    stop: () => consumer.disconnect().catch(() => undefined),
   }
 }

@@ -99,10 +99,13 @@ function unknownVerb(words: readonly string[], verbs: readonly string[]): Failur
   return new Failure('USAGE', `There is nothing to do for "${words.join(' ')}": ${hint}`)
 }
 
-/** A whole number above zero given to an option. @throws Failure USAGE */
-export function takeNumber(name: string, typed: string | undefined): number | undefined {
+/** A whole number given to an option, above zero unless `least` says otherwise. @throws Failure USAGE */
+export function takeNumber(name: string, typed: string | undefined, least: 0 | 1 = 1): number | undefined {
   if (typed === undefined) return undefined
   const value = Number(typed)
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new Failure('USAGE', `--${name} takes a whole number above zero, not ${JSON.stringify(typed)}.`)
+  if (typed.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value
+  throw new Failure(
+    'USAGE',
+    `--${name} takes a whole number${least > 0 ? ' above zero' : ''}, not ${JSON.stringify(typed)}.`,
+  )
 }

@@ -42,13 +42,13 @@ const looksPerSweep = 120
 const patience = 4
 
 /** Starts one agent of the workspace; it takes messages until drained. */
-export function startAgent(workspace: Workspace, name: AgentName, options: ChainOptions = {}): Promise<Actor> {
-  const { bus, stores, host, telemetry, catalog, owner } = workspace
+export async function startAgent(workspace: Workspace, name: AgentName, options: ChainOptions = {}): Promise<Actor> {
+  const { bus, stores, telemetry, catalog, owner } = workspace
   return startActor({
     agent: agents[name],
     bus,
     stores,
-    host,
+    host: await workspace.host(name),
     telemetry,
     owner,
     concurrency,

@@ -7,7 +7,8 @@ import type { Workspace } from './workspace.ts'
  * with what comes from now on and leave out all that came before, since what is known is not loaded again.
  * @throws Failure TABLE_MISSING
  */
-export async function refuseLostWarehouse({ dir, settings, stores, lakehouse }: Workspace): Promise<void> {
+export async function refuseLostWarehouse(workspace: Workspace): Promise<void> {
+  const { dir, settings, stores, lakehouse } = workspace
   if ((await lakehouse.listTables()).length > 0) return
   const loaded = (await stores.runs.all()).filter(({ progress }) => progress.bronze !== undefined)
   if (loaded.length === 0) return

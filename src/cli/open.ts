@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { Failure } from '../../contracts/failures.ts'
 import type { OptionRow } from './arguments.ts'
 import type { Call } from './command.ts'
+import { readSecrets } from './secrets.ts'
 import { environmentName, readSettings, type SettingName, type Settings, settingNames } from './settings.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
@@ -12,12 +13,15 @@ export const settingOptions = Object.fromEntries(
 
 /** Opens a workspace for one command and closes it whatever happens. @throws Failure PATH_UNKNOWN, SETTING_INVALID, and what opening throws. */
 export async function withWorkspace<T>(
-  call: Pick<Call, 'options' | 'environment'>,
+  call: Pick<Call, 'options' | 'environment' | 'terminal'>,
   directory: string,
   work: (workspace: Workspace, settings: Settings) => Promise<T>,
 ): Promise<T> {
   const settings = await workspaceSettings(call, directory)
-  const workspace = await openWorkspace(settings)
+  const workspace = await openWorkspace(settings, {
+    secrets: readSecrets(call.environment),
+    onTrouble: message => call.terminal.note(message),
+  })
   try {
     return await work(workspace, settings)
   } finally {

@@ -15,8 +15,11 @@ const toggle = z.union([z.string(), z.boolean()]).transform(String).optional()
 /** Every setting as a person writes it in `aiworkflow.yaml`; none is needed. */
 const SettingsFile = z.strictObject({
   bus: text,
-  kafka: z.strictObject({ partitions: count, replication: count, prefix: text, tls: toggle, sasl: text }).optional(),
+  kafka: z
+    .strictObject({ partitions: count, replication: count, sessionTimeoutMs: count, tls: toggle, sasl: text })
+    .optional(),
   state: text,
+  namespace: text,
   tools: z.strictObject({ filesystem: text, lakehouse: text, metadata: text }).optional(),
   lakehouse: z.strictObject({ catalog: text, warehouse: text }).optional(),
   engine: text,
@@ -31,6 +34,8 @@ export interface Settings {
   readonly directory: string
   readonly bus: { readonly kind: 'local' } | KafkaSettings
   readonly state: { readonly kind: 'local' } | { readonly kind: 'redis'; readonly url: string }
+  /** Stands before the names of topics, groups and keys, so that workspaces can share a cluster and a server. */
+  readonly namespace: string
   /** Where the tool servers are: in the agent's own process, or at an address. */
   readonly tools: Readonly<
     Record<ServerName, { readonly kind: 'local' } | { readonly kind: 'http'; readonly url: string }>
@@ -60,8 +65,8 @@ export interface KafkaSettings {
   /** Of topics that do not exist yet. */
   readonly partitions: number
   readonly replication: number
-  /** Stands before the names of topics and groups, so that workspaces can share a cluster. */
-  readonly prefix: string
+  /** An agent that is not heard of for so long has died, and others take over its work. */
+  readonly sessionTimeoutMs: number
   /** `caFile` for a certificate authority that the system does not know. */
   readonly tls: { readonly caFile?: string } | undefined
   /** The password is no setting: it comes from the environment, see secrets.ts. */
@@ -76,10 +81,11 @@ const defaults = {
   bus: 'local',
   'kafka.partitions': '8',
   'kafka.replication': '1',
-  'kafka.prefix': '',
+  'kafka.sessionTimeoutMs': '10000',
   'kafka.tls': 'false',
   'kafka.sasl': 'none',
   state: 'local',
+  namespace: '',
   'tools.filesystem': 'local',
   'tools.lakehouse': 'local',
   'tools.metadata': 'local',
@@ -134,10 +140,11 @@ export async function readSettings({ directory, options = {}, environment = {} }
     bus: withKafka(read('bus', brokersOf, 'local or kafka://host:port,…'), {
       partitions: read('kafka.partitions', countOf(10_000), 'a number of partitions, at least 1'),
       replication: read('kafka.replication', countOf(100), 'a number of replicas, at least 1'),
-      prefix: read('kafka.prefix', prefixOf, 'letters, digits, ".", "_" and "-", at most 100 of them'),
+      sessionTimeoutMs: read('kafka.sessionTimeoutMs', countOf(1_800_000), 'a time in milliseconds, at least 1'),
       tls: read('kafka.tls', text => tlsOf(root, text), 'true, false, or the file of a certificate authority').tls,
       sasl: read('kafka.sasl', saslOf, 'none, plain:USER, scram-sha-256:USER or scram-sha-512:USER').sasl,
     }),
+    namespace: read('namespace', namespaceOf, 'letters, digits, ".", "_" and "-", at most 100 of them'),
     tools: {
       filesystem: read('tools.filesystem', toolsOf, toolsValid),
       lakehouse: read('tools.lakehouse', toolsOf, toolsValid),
@@ -212,12 +219,12 @@ const withKafka = (
 const countOf =
   (most: number) =>
   (text: string): number | undefined => {
-    const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
+    const number = /^\d{1,7}$/.test(text) ? Number(text) : 0
     return number >= 1 && number <= most ? number : undefined
   }
 
 /** What Kafka allows in names of topics. */
-const prefixOf = (text: string): string | undefined => (/^[\w.-]{0,100}$/.test(text) ? text : undefined)
+const namespaceOf = (text: string): string | undefined => (/^[\w.-]{0,100}$/.test(text) ? text : undefined)
 
 function tlsOf(root: string, text: string): Pick<KafkaSettings, 'tls'> | undefined {
   if (text === 'false') return { tls: undefined }

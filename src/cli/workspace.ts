@@ -3,9 +3,8 @@ import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isGraphBubbleUp } from '@langchain/langgraph'
 import type { Bus } from '../../bus/bus.ts'
-import { LocalBus } from '../../bus/local.ts'
-import { claimOwner, ownerIsDead } from '../../bus/owner.ts'
-import { localPartitions } from '../../contracts/chain.ts'
+import { claimOwner } from '../../bus/owner.ts'
+import type { AgentName } from '../../contracts/chain.ts'
 import { Failure } from '../../contracts/failures.ts'
 import type { ServerName } from '../../contracts/tools/index.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -13,12 +12,14 @@ import { FileCatalog } from '../catalog/files.ts'
 import { Intake } from '../intake/intake.ts'
 import { type Lakehouse, openLakehouse } from '../lakehouse/lakehouse.ts'
 import { type ActorStores, actorStores } from '../runtime/stores.ts'
-import { SqliteStateStore } from '../state/sqlite.ts'
+import { RedisStateStore } from '../state/redis.ts'
 import type { StateStore } from '../state/store.ts'
 import { createTelemetry, type Telemetry } from '../telemetry/tracer.ts'
 import { createHost, type Host, type HostOptions } from '../tools/host.ts'
 import type { ToolServer } from '../tools/server.ts'
-import { createToolServers, deliveriesFolder, landingFolder } from '../tools/servers.ts'
+import { createToolServer, deliveriesFolder, landingFolder, type Workplace } from '../tools/servers.ts'
+import { localServers, openBus, openStore, type Place, remoteServers, spanExporter, toolsSecret } from './adapters.ts'
+import type { Secrets } from './secrets.ts'
 import type { Settings } from './settings.ts'
 
 export interface Workspace {
@@ -27,14 +28,20 @@ export interface Workspace {
   readonly catalog: Catalog
   readonly bus: Bus
   readonly stores: ActorStores
+  /** Opened when it is first asked for: a process whose tools are elsewhere never does. */
   readonly lakehouse: Lakehouse
   readonly telemetry: Telemetry
-  readonly host: Host
   readonly intake: Intake
-  /** The tool servers, for one that is served to others. */
-  readonly tools: Readonly<Record<ServerName, ToolServer>>
+  /** The door of agents to their tools. One agent in a process of its own calls tools elsewhere by its own token. */
+  host(agent: AgentName): Promise<Host>
+  /** A tool server in this process, for others or for its own agents. */
+  tools(name: ServerName): ToolServer
   /** Names this process among those that hold leases. */
   readonly owner: string
+  /** What tokens for the tool servers are made and checked by. */
+  toolsSecret(): Promise<string>
+  /** What the servers' settings do not keep of the program's promises, as sentences. */
+  warnings(): Promise<readonly string[]>
   close(): Promise<void>
 }
 
@@ -46,20 +53,20 @@ export interface OpenOptions {
   readonly catalog?: (catalog: Catalog) => Catalog
   readonly lakehouse?: (lakehouse: Lakehouse) => Lakehouse
   readonly host?: (options: HostOptions) => HostOptions
+  readonly secrets?: Secrets
+  readonly onTrouble?: (message: string) => void
 }
 
 /** Errors: CATALOG_MISSING for a folder that is no workspace, SETTING_INVALID for an adapter that is not there. */
 export async function openWorkspace(settings: Settings, options: OpenOptions = {}): Promise<Workspace> {
   const dir = settings.directory
   const { metadata, lakehouse: lake } = settings
-  if (settings.bus.kind !== 'local') throw notThere('bus', settings.bus.kind)
-  if (settings.state.kind !== 'local') throw notThere('state', settings.state.kind)
   if (metadata.kind !== 'files') throw notThere('metadata', metadata.kind)
   if (lake.catalog.kind !== 'local') throw notThere('lakehouse.catalog', lake.catalog.kind)
-  if (lake.warehouse.kind !== 'folder') throw notThere('lakehouse.warehouse', lake.warehouse.kind)
+  const { warehouse } = lake
+  if (warehouse.kind !== 'folder') throw notThere('lakehouse.warehouse', warehouse.kind)
   if (settings.engine === 'spark') throw notThere('engine', 'spark')
   if (settings.model.kind !== 'none') throw notThere('model', settings.model.kind)
-  if (settings.telemetry !== 'local') throw notThere('telemetry', settings.telemetry)
   if (!(await isFolder(metadata.path))) {
     throw new Failure('CATALOG_MISSING', `${dir} is no workspace: it has no catalog at ${metadata.path}.`, {
       wayOut: `Make one with: aiworkflow init ${dir}`,
@@ -70,26 +77,43 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const storeDir = join(dir, deliveriesFolder)
   for (const folder of [own, landingDir, storeDir]) await mkdir(folder, { recursive: true })
 
+  const { secrets = {}, onTrouble = () => {} } = options
+  const place: Place = { settings, secrets, own, onTrouble }
+  const exporter = spanExporter(settings)
   const telemetry = createTelemetry({
     journalFile: join(own, 'telemetry.sqlite'),
     serviceName: 'aiworkflow',
     isPause: isGraphBubbleUp,
+    ...(exporter && { exporter }),
   })
   const owner = claimOwner()
   const same = <T>(part: T): T => part
-  const store = (options.store ?? same)(new SqliteStateStore({ path: join(own, 'state.sqlite'), ownerIsDead }))
+  const opened = openStore(place)
+  const store = (options.store ?? same)(opened)
   const stores = (options.stores ?? same)(actorStores(store))
-  const bus = (options.bus ?? same)(new LocalBus({ path: join(own, 'bus.sqlite'), partitions: localPartitions }))
+  const bus = (options.bus ?? same)(await openBus(place, store))
   const catalog = (options.catalog ?? same)(new FileCatalog(metadata.path))
   const { embedded } = (await catalog.policies()).compute
-  const lakehouse = (options.lakehouse ?? same)(
-    openLakehouse({ warehouseDir: lake.warehouse.path, memoryLimit: `${embedded.memoryLimitBytes}B` }),
+  const lakehouse = lazily(() =>
+    (options.lakehouse ?? same)(
+      openLakehouse({ warehouseDir: warehouse.path, memoryLimit: `${embedded.memoryLimitBytes}B` }),
+    ),
   )
-  const tools = createToolServers({ workspace: dir, catalog, store, lakehouse }, telemetry)
-  const servers = Object.values(tools)
-  const host = await createHost(
-    (options.host ?? same)({ servers, ledger: stores.ledger, budgets: stores.budgets, telemetry }),
-  )
+  const workplace: Workplace = {
+    workspace: dir,
+    catalog,
+    store,
+    get lakehouse() {
+      return lakehouse.get()
+    },
+  }
+  const served = new Map<ServerName, ToolServer>()
+  const tools = (name: ServerName): ToolServer => {
+    const known = served.get(name) ?? createToolServer(name, workplace, telemetry)
+    served.set(name, known)
+    return known
+  }
+  const hosts: Host[] = []
   const intake = new Intake({ workspaceDir: dir, landingDir, storeDir, stores, bus, catalog, telemetry })
   return {
     dir,
@@ -97,20 +121,45 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
     catalog,
     bus,
     stores,
-    lakehouse,
+    get lakehouse() {
+      return lakehouse.get()
+    },
     telemetry,
-    host,
     intake,
+    host: async agent => {
+      const servers = [...localServers(settings).map(tools), ...remoteServers(place, agent)]
+      const host = await createHost(
+        (options.host ?? same)({ servers, ledger: stores.ledger, budgets: stores.budgets, telemetry }),
+      )
+      hosts.push(host)
+      return host
+    },
     tools,
     owner: owner.id,
+    toolsSecret: () => toolsSecret(place),
+    warnings: async () => (opened instanceof RedisStateStore ? opened.durabilityWarnings() : []),
     close: async () => {
       await bus.close()
-      await host.close()
-      await lakehouse.close()
-      await store.sweep()
+      for (const host of hosts) await host.close()
+      await lakehouse.opened?.close()
+      await store.sweep().catch(() => 0)
       await store.close()
       await telemetry.shutdown()
       owner.release()
+    },
+  }
+}
+
+/** Made when it is first asked for, and once. */
+function lazily<T>(make: () => T): { get(): T; readonly opened: T | undefined } {
+  let made: T | undefined
+  return {
+    get() {
+      made ??= make()
+      return made
+    },
+    get opened() {
+      return made
     },
   }
 }

@@ -42,8 +42,8 @@ export class NoAnswer extends Error {
 export interface RemoteToolServer {
   readonly name: string
   readonly url: string
-  /** Read when a call is made, so that one that was renewed is used. */
-  readonly token: () => string
+  /** Asked for with every request, so that one that was renewed is used. */
+  readonly token: () => string | Promise<string>
 }
 
 /** A call in which no word comes for so long, not even that it is still running, is over. */
@@ -63,9 +63,9 @@ export function connectOverHttp(
   let connected: Promise<ToolClient> | undefined
   const connect = async (): Promise<ToolClient> => {
     const transport = new StreamableHTTPClientTransport(new URL(toolsPath, url), {
-      fetch: (address, init) => {
+      fetch: async (address, init) => {
         const headers = new Headers(init?.headers)
-        headers.set('authorization', `Bearer ${token()}`)
+        headers.set('authorization', `Bearer ${await token()}`)
         return watchedFetch(address, { ...init, headers })
       },
     })

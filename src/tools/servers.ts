@@ -24,20 +24,25 @@ export interface Workplace {
   readonly lakehouse: Lakehouse
 }
 
-/** The three servers over one workspace. Each is given what it works on and nothing else. */
-export function createToolServers(
-  { workspace, catalog, store, lakehouse }: Workplace,
-  spans?: Spans,
-): Record<ServerName, ToolServer> {
-  const policy = async () => (await catalog.policies()).discovery
-  const deliveries = createRoots(workspace, [deliveriesFolder])
-  const keepSql = sqlKeeper(path.join(workspace, runsFolder))
+/** One of the three servers over one workspace. It is given what it works on and nothing else. */
+export function createToolServer(name: ServerName, workplace: Workplace, spans?: Spans): ToolServer {
+  const { workspace, catalog, store } = workplace
+  if (name === 'filesystem') {
+    const policy = async () => (await catalog.policies()).discovery
+    const roots = createRoots(workspace, [landingFolder, deliveriesFolder])
+    return filesystemServer({ roots, policy }, spans)
+  }
+  if (name === 'metadata') return metadataServer({ catalog, store }, spans)
   const decisions = createDecisionBook(store)
   const decisionsOf = async (feed: Feed, runId: string) =>
     (await decisions.recall(feed)).filter(decision => decision.runId === runId)
-  return {
-    filesystem: filesystemServer({ roots: createRoots(workspace, [landingFolder, deliveriesFolder]), policy }, spans),
-    lakehouse: lakehouseServer({ lakehouse, deliveries, keepSql, decisionsOf }, spans),
-    metadata: metadataServer({ catalog, store }, spans),
-  }
+  const deliveries = createRoots(workspace, [deliveriesFolder])
+  const keepSql = sqlKeeper(path.join(workspace, runsFolder))
+  return lakehouseServer({ lakehouse: workplace.lakehouse, deliveries, keepSql, decisionsOf }, spans)
 }
+
+export const createToolServers = (workplace: Workplace, spans?: Spans): Record<ServerName, ToolServer> => ({
+  filesystem: createToolServer('filesystem', workplace, spans),
+  lakehouse: createToolServer('lakehouse', workplace, spans),
+  metadata: createToolServer('metadata', workplace, spans),
+})

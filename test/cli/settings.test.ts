@@ -60,7 +60,13 @@ describe('settings', () => {
       ].join('\n'),
     )
     expect(settings).toMatchObject({
-      bus: { kind: 'kafka', brokers: ['one:9092', 'two:9092'], partitions: 8, replication: 1, prefix: '' },
+      bus: {
+        kind: 'kafka',
+        brokers: ['one:9092', 'two:9092'],
+        partitions: 8,
+        replication: 1,
+        sessionTimeoutMs: 10_000,
+      },
       state: { kind: 'redis', url: 'redis://cache:6379' },
       lakehouse: {
         catalog: { kind: 'rest', url: 'https://lake/rest' },
@@ -77,7 +83,8 @@ describe('settings', () => {
     const settings = await settingsOf(
       [
         'bus: kafka://one:9093',
-        'kafka: {partitions: 24, replication: 3, prefix: shop., tls: certificates/ca.pem, sasl: "scram-sha-512:agents"}',
+        'kafka: {partitions: 24, replication: 3, tls: certificates/ca.pem, sasl: "scram-sha-512:agents"}',
+        'namespace: shop',
         'tools: {lakehouse: "http://lake:8802"}',
       ].join('\n'),
       { environment: { AIWORKFLOW_TOOLS_METADATA: 'https://meta:8803' }, options: { 'kafka.partitions': '12' } },
@@ -87,10 +94,11 @@ describe('settings', () => {
       brokers: ['one:9093'],
       partitions: 12,
       replication: 3,
-      prefix: 'shop.',
+      sessionTimeoutMs: 10_000,
       tls: { caFile: join(settings.directory, 'certificates/ca.pem') },
       sasl: { mechanism: 'scram-sha-512', username: 'agents' },
     })
+    expect(settings.namespace).toBe('shop')
     expect(settings.tools).toEqual({
       filesystem: { kind: 'local' },
       lakehouse: { kind: 'http', url: 'http://lake:8802' },
@@ -118,7 +126,7 @@ describe('settings', () => {
     ['engine: duck', 'engine in aiworkflow.yaml is "duck"; expected auto, duckdb or spark'],
     ['kafka: {partitions: 0}', 'kafka.partitions in aiworkflow.yaml is "0"; expected a number of partitions'],
     ['kafka: {sasl: "kerberos:x"}', 'expected none, plain:USER, scram-sha-256:USER'],
-    ['kafka: {prefix: "a b"}', 'kafka.prefix in aiworkflow.yaml is "a b"'],
+    ['namespace: "a b"', 'namespace in aiworkflow.yaml is "a b"'],
     ['tools: {lakehouse: "lake:8802"}', 'expected local or the http(s) address of a server'],
     ['bus: kafka://broker', 'expected local or kafka://host:port'],
     ['state: http://x', 'expected local or redis://'],

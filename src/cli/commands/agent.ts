@@ -4,11 +4,12 @@ import { Failure } from '../../../contracts/failures.ts'
 import { nearest } from '../../catalog/nearest.ts'
 import { takeDirectory } from '../arguments.ts'
 import { startAgent, watchLanding } from '../chain.ts'
-import { defineCommand, exitCodes } from '../command.ts'
+import { type Call, defineCommand, exitCodes } from '../command.ts'
 import { stopping, untilStopped } from '../interrupt.ts'
 import { refuseLostWarehouse } from '../lost-warehouse.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { log } from '../render/progress.ts'
+import type { Workspace } from '../workspace.ts'
 
 const drainTimeoutMs = 60_000
 
@@ -27,7 +28,7 @@ export const agent = defineCommand({
       )
     }
     return withWorkspace(call, directory, async workspace => {
-      await refuseLostWarehouse(workspace)
+      await begin(workspace, call)
       const view = log(call.terminal)
       const actor = await startAgent(workspace, name, { onProgress: progress => view.show(progress) })
       call.terminal.note(`${name} takes messages of ${workspace.dir}. Ctrl-C stops.`)
@@ -49,7 +50,7 @@ export const intake = defineCommand({
   async run(call) {
     const { directory } = takeDirectory(call.words)
     return withWorkspace(call, directory, async workspace => {
-      await refuseLostWarehouse(workspace)
+      await begin(workspace, call)
       const view = log(call.terminal)
       call.terminal.note(`Watching ${workspace.dir}/landing. Ctrl-C stops.`)
       await untilStopped(
@@ -60,5 +61,12 @@ export const intake = defineCommand({
     })
   },
 })
+
+/** Says what there is to warn of, and looks whether the warehouse is there, where it is this process's to write. */
+async function begin(workspace: Workspace, { terminal }: Call): Promise<void> {
+  for (const warning of await workspace.warnings()) terminal.note(warning)
+  // Where its server is elsewhere, that server looks.
+  if (workspace.settings.tools.lakehouse.kind === 'local') await refuseLostWarehouse(workspace)
+}
 
 const isAgent = (name: string): name is AgentName => (agentNames as readonly string[]).includes(name)

@@ -1,0 +1,101 @@
+/** Settings become adapters: which bus, which state, which tool servers, where spans go. What connects does so on its first use. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SpanExporter } from '@opentelemetry/sdk-trace'
+import type { Bus } from '../../bus/bus.ts'
+import { KafkaBus } from '../../bus/kafka.ts'
+import { LocalBus } from '../../bus/local.ts'
+import { ownerIsDead } from '../../bus/owner.ts'
+import { localPartitions } from '../../contracts/chain.ts'
+import { Failure } from '../../contracts/failures.ts'
+import { type ServerName, serverNames } from '../../contracts/tools/index.ts'
+import { StateDeliveryNotes } from '../state/delivery-notes.ts'
+import { RedisStateStore } from '../state/redis.ts'
+import { SqliteStateStore } from '../state/sqlite.ts'
+import type { StateStore } from '../state/store.ts'
+import { otlpExporter } from '../telemetry/otlp.ts'
+import type { RemoteToolServer } from '../tools/client.ts'
+import { readOrMakeSecret, type TokenHolder, tokenOf } from '../tools/tokens.ts'
+import type { Secrets } from './secrets.ts'
+import type { Settings } from './settings.ts'
+
+export interface Place {
+  readonly settings: Settings
+  readonly secrets: Secrets
+  /** The workspace's `.aiworkflow`. */
+  readonly own: string
+  /** Told when a server goes away and when it is back. */
+  readonly onTrouble: (message: string) => void
+}
+
+/** Longer than a log keeps its messages. */
+const notesTtlMs = 14 * 24 * 60 * 60 * 1000
+
+export function openStore({ settings, secrets, own, onTrouble }: Place): StateStore {
+  const { state, namespace } = settings
+  if (state.kind === 'local') return new SqliteStateStore({ path: join(own, 'state.sqlite'), ownerIsDead })
+  return new RedisStateStore({
+    url: state.url,
+    password: secrets.redisPassword,
+    prefix: namespace === '' ? 'aiworkflow' : `aiworkflow:${namespace}`,
+    onTrouble,
+  })
+}
+
+/** @throws Failure SETTING_INVALID for a certificate that is not there, or a user without a password. */
+export async function openBus({ settings, secrets, own, onTrouble }: Place, store: StateStore): Promise<Bus> {
+  const { bus, namespace } = settings
+  if (bus.kind === 'local') return new LocalBus({ path: join(own, 'bus.sqlite'), partitions: localPartitions })
+  const { brokers, partitions, replication, sessionTimeoutMs, tls, sasl } = bus
+  return new KafkaBus({
+    brokers,
+    partitions,
+    replication,
+    sessionTimeoutMs,
+    prefix: namespace === '' ? '' : `${namespace}.`,
+    notes: new StateDeliveryNotes(store, { ttlMs: notesTtlMs }),
+    onTrouble,
+    ...(tls && { tls: tls.caFile === undefined ? {} : { ca: await certificate(tls.caFile) } }),
+    ...(sasl && { sasl: { ...sasl, password: passwordOf(sasl.username, secrets) } }),
+  })
+}
+
+/** The tool servers that are elsewhere; `holder` is who calls them. */
+export function remoteServers({ settings, secrets, own }: Place, holder: TokenHolder): RemoteToolServer[] {
+  let token: string | undefined
+  return serverNames.flatMap(name => {
+    const at = settings.tools[name]
+    if (at.kind === 'local') return []
+    const tokenNow = async () => {
+      token ??= secrets.toolsToken ?? tokenOf(holder, await toolsSecret({ secrets, own }))
+      return token
+    }
+    return [{ name, url: at.url, token: tokenNow }]
+  })
+}
+
+/** What tokens of this workspace are made and checked by. */
+export const toolsSecret = ({ secrets, own }: Pick<Place, 'secrets' | 'own'>): Promise<string> =>
+  secrets.toolsSecret === undefined ? readOrMakeSecret(join(own, 'tools.secret')) : Promise.resolve(secrets.toolsSecret)
+
+export const localServers = (settings: Settings): readonly ServerName[] =>
+  serverNames.filter(name => settings.tools[name].kind === 'local')
+
+export const spanExporter = (settings: Settings): SpanExporter | undefined =>
+  settings.telemetry === 'otlp' ? otlpExporter() : undefined
+
+async function certificate(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(error => {
+    throw new Failure('SETTING_INVALID', `The certificate ${file} cannot be read: ${error.message}.`, {
+      cause: error,
+      wayOut: 'Name a file in PEM in kafka.tls, or true where the system knows the authority.',
+    })
+  })
+}
+
+function passwordOf(username: string, { kafkaPassword }: Secrets): string {
+  if (kafkaPassword !== undefined) return kafkaPassword
+  throw new Failure('SETTING_INVALID', `kafka.sasl names the user ${username}, and there is no password.`, {
+    wayOut: 'Give it in the environment as AIWORKFLOW_KAFKA_PASSWORD.',
+  })
+}
