@@ -7,11 +7,14 @@ import { table } from '../src/cli/render/table.ts'
 import { wrap } from '../src/cli/render/text.ts'
 import { createTerminal } from '../src/cli/terminal.ts'
 import type { Measure } from './measure.ts'
+import { agentMemory } from './measures/agent-memory.ts'
+import { chainKafka } from './measures/chain-kafka.ts'
 import { chainSmall } from './measures/chain-small.ts'
 import { loadCsv } from './measures/load-csv.ts'
 import { stepDurable } from './measures/step-durable.ts'
+import { stepRedis } from './measures/step-redis.ts'
 
-const benchmarks = [loadCsv, stepDurable, chainSmall]
+const benchmarks = [loadCsv, stepDurable, stepRedis, chainSmall, chainKafka, agentMemory]
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' } } })
 const terminal = createTerminal({ json: values.json, environment: process.env })

@@ -1,4 +1,4 @@
-/** Kill -9 of the whole process, then `run` again. More of the same: `npm run chaos`. */
+/** Kill -9 of the whole process, then `run` again. More of the same: `npm run chaos -- --embedded`. */
 import { rm } from 'node:fs/promises'
 import { expect } from 'vitest'
 import { keeps } from '../promises.ts'
@@ -11,7 +11,7 @@ keeps('P2', 'P4', 'P5')(
   'kill -9 at 50 seeded points, then run again: the same tables, no row twice, no orphan span',
   async () => {
     const seed = Date.now() % 1_000_000
-    console.log(`kill -9 with seed ${seed}: npm run chaos -- --seed ${seed}`)
+    console.log(`kill -9 with seed ${seed}: npm run chaos -- --embedded --seed ${seed}`)
     const template = await killTemplate()
     const { died, faults } = await killAtSeededPoints(template, 50, seed)
     await rm(template, { recursive: true })

@@ -36,6 +36,12 @@ const keptBytes = 64 * 1024
 const pollMs = 50
 const gentleMs = 20_000
 
+/** Whatever ends this process takes them along. */
+const alive = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
 export async function startServer(name: string, options: ServerOptions): Promise<RigServer> {
   const child = spawn(options.command, options.arguments, {
     cwd: options.directory,
@@ -52,9 +58,8 @@ export async function startServer(name: string, options: ServerOptions): Promise
   child.once('error', error => {
     failed = error
   })
-  const takeAlong = () => void child.kill('SIGKILL')
-  process.once('exit', takeAlong)
-  child.once('exit', () => process.off('exit', takeAlong))
+  alive.add(child)
+  child.once('exit', () => alive.delete(child))
   const hasEnded = () => failed !== undefined || child.exitCode !== null || child.signalCode !== null
 
   const deadline = Date.now() + (options.readyWithinMs ?? 60_000)
