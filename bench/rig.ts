@@ -92,7 +92,7 @@ export async function startAgents(
       } as const
       world.plan(delivery.id, { feed, number, script: quiet })
       const done = new Promise<void>(resolve => waiting.set(`bench/${feed.table} ${number}`, resolve))
-      const { writes } = await startRun(delivery, { kind: 'delivered' }, spending, telemetry, Date.now())
+      const { writes } = await startRun(delivery, { kind: 'delivered' }, spending, telemetry, Date.now(), bus.system)
       await store.transact({ writes })
       await stores.outbox.flush(intakeOutbox, messages => bus.publish(messages))
       await done

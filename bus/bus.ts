@@ -92,6 +92,8 @@ export interface DeadLetter {
 }
 
 export interface Bus {
+  /** What OpenTelemetry calls the messaging system: `kafka`, or `aiworkflow` for our own. */
+  readonly system: 'kafka' | 'aiworkflow'
   /** Errors: MESSAGE_TOO_LARGE, STATE_BUSY, DISK_FULL. */
   publish(messages: readonly OutgoingMessage[]): Promise<void>
   /** Resolves when the subscription takes part in the group. */

@@ -92,6 +92,7 @@ const innerRetries = 5
 const fetchBytesPerPartition = 1 << 20
 
 export class KafkaBus implements Bus {
+  readonly system = 'kafka'
   readonly #options: KafkaBusOptions & typeof defaults
   readonly #kafka: Kafka
   readonly #subscriptions = new Set<KafkaSubscription>()

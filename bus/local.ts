@@ -38,6 +38,7 @@ const pruneEveryMs = 60_000
 const pruneLimit = 1_000
 
 export class LocalBus implements Bus {
+  readonly system = 'aiworkflow'
   readonly #options: Required<LocalBusOptions>
   readonly #log: LocalLog
   readonly #groups: LocalGroups

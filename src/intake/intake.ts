@@ -111,6 +111,7 @@ export class Intake {
       (await catalog.policies()).spending,
       telemetry,
       this.#clock(),
+      this.#options.bus.system,
     )
     if (!(await this.#deliveries.addRun(delivery.id, run, writes))) return undefined
     return { kind: 'rebuilt', file: delivery.file, delivery, run }
@@ -214,6 +215,7 @@ export class Intake {
         (await catalog.policies()).spending,
         telemetry,
         this.#clock(),
+        this.#options.bus.system,
       )
       if (await this.#deliveries.add({ delivery, runs: [run] }, mark, file.path, writes)) {
         return { kind: 'delivered', file: file.path, delivery, run }

@@ -169,7 +169,12 @@ class RunningActor {
   /** One event to its end, through transient failures. True when the run now waits for a person. */
   async #work(event: IncomingEvent, lease: LeaseReference): Promise<boolean> {
     const { telemetry } = this.#options
-    const shape = { system: 'aiworkflow', topic: event.topic, key: event.key, group: consumerGroup(this.#name) }
+    const shape = {
+      system: this.#options.bus.system,
+      topic: event.topic,
+      key: event.key,
+      group: consumerGroup(this.#name),
+    }
     const parent = event.traceparent === undefined ? {} : { traceparent: event.traceparent }
     const [name, span] = processSpan(shape)
     return telemetry.withSpan(name, { ...span, parent, links: [parent], scope: { agent: this.#name } }, async () => {

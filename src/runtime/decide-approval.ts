@@ -39,7 +39,7 @@ export async function decideApproval(
   const event = eventId(about.run.id, approval.agent, 'approval.decided', id)
   const shape = { id: event, source: 'aiworkflow/people', type: eventType('approval.decided'), subject: feed }
   const traceparent = await telemetry.withSpan(
-    ...childOfRun(about.run.id, sendSpan({ system: 'aiworkflow', topic: 'approval.decided', key: feed, event: shape })),
+    ...childOfRun(about.run.id, sendSpan({ system: bus.system, topic: 'approval.decided', key: feed, event: shape })),
     span => {
       span.decided({
         question: approval.question.subject,

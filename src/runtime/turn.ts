@@ -232,7 +232,7 @@ export class Turn {
       sending: (topic, id) =>
         telemetry.withSpan(
           ...sendSpan({
-            system: 'aiworkflow',
+            system: this.#options.bus.system,
             topic,
             event: { id, source: `aiworkflow/${agent.name}`, type: eventType(topic) },
           }),

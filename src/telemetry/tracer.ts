@@ -80,7 +80,11 @@ export interface Telemetry {
    * Begins a run: `work` runs in the root span of the run's trace ({@link runSpanIds}). Where the journal knows that root
    * already, since a crash made the run begin again, it runs in a child of it.
    */
-  startRunSpan<T>(run: RunScope & { readonly runId: string; readonly workflow?: string }, work: SpanWork<T>): Promise<T>
+  startRunSpan<T>(
+    run: RunScope & { readonly runId: string; readonly workflow?: string },
+    work: SpanWork<T>,
+    links?: readonly Carrier[],
+  ): Promise<T>
   /** Ends what dead processes left open, see {@link Journal.recoverInterrupted}. Done at the start and from time to time. */
   recoverInterrupted(): SpanRecord[]
   /** Exports what is due; false where something had to stay. */
@@ -158,12 +162,12 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     journal,
     withSpan,
     recoverInterrupted,
-    startRunSpan: (run, work) => {
+    startRunSpan: (run, work, links = []) => {
       const ids = runSpanIds(run.runId)
       const [name, shape] = runSpan(run)
       if (journal.has(ids)) return withSpan(name, { ...shape, parent: { traceparent: traceparentOf(ids) } }, work)
       idGenerator.next = ids
-      return withSpan(name, { ...shape, parent: 'root' }, work)
+      return withSpan(name, { ...shape, parent: 'root', links }, work)
     },
     flush: async () => (await pump?.flush()) ?? true,
     shutdown: async () => {

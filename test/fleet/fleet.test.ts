@@ -62,11 +62,11 @@ describe('a fleet', () => {
   )
 
   keeps('P1', 'P2', 'P3')(
-    '200 feeds at once, one of them poisoned, while every process is replaced: in order by feed, none delayed, none lost',
+    '60 feeds at once, one of them poisoned, while every process is replaced: in order by feed, none delayed, none lost',
     async () => {
       const fleet = await openFleet(servers)
-      const feeds = Array.from({ length: 200 }, (_, at) => `v${at % 20}/feed_${at}x`)
-      const twice = feeds.slice(0, 20)
+      const feeds = Array.from({ length: 60 }, (_, at) => `v${at}x/products`)
+      const twice = feeds.slice(0, 10)
       try {
         await fleet.startAll()
         for (const feed of feeds) await fleet.workspace.land(`${feed}-2026-01-10.csv`, csv(products(1, 5)))
@@ -75,7 +75,7 @@ describe('a fleet', () => {
           'poison/feed-2026-01-10.csv',
           Uint8Array.from({ length: 4096 }, (_, at) => (at * 7919) % 256),
         )
-        await untilRuns(fleet, runs => runs.filter(({ state }) => state === 'published').length > 20)
+        await untilRuns(fleet, runs => runs.filter(({ state }) => state === 'published').length > 5)
         for (const [role, members] of [...fleet.members])
           for (const member of members) {
             // A tool server gives its port back before the next takes it; of anything else the next is there first.
@@ -106,9 +106,11 @@ describe('a fleet', () => {
               ['2026-01-11.csv', 6],
             ])
           }
-          // The later delivery of a feed is the one that stands for the articles of both.
-          const { rows } = await lakehouse.query('SELECT count(*) FROM product_core.product')
-          expect(Number(rows[0]?.[0])).toBeGreaterThan(0)
+          const { rows } = await lakehouse.query('SELECT _vendor_name, count(*) FROM product_core.product GROUP BY 1')
+          const expected = feeds.map(feed => [feed.split('/')[0], twice.includes(feed) ? 9 : 5])
+          expect(Object.fromEntries(rows.map(([vendor, count]) => [vendor, Number(count)]))).toEqual(
+            Object.fromEntries(expected),
+          )
         })
       } finally {
         await fleet.remove()

@@ -8,6 +8,7 @@ const file = 'acme/products-2026-01-10.csv'
 
 /** A bus whose subscriptions take nothing and end by a fault. */
 const broken = (bus: Bus): Bus => ({
+  system: bus.system,
   publish: messages => bus.publish(messages),
   lag: group => bus.lag(group),
   idle: () => bus.idle(),

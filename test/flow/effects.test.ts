@@ -1,16 +1,21 @@
 /** A change that was made and whose answer was lost: it is tried again, and is there once. */
 import { describe, expect } from 'vitest'
+
 import { Failure, type FailureCode } from '../../contracts/failures.ts'
 import { replay } from '../../src/cli/replay.ts'
 import type { OpenOptions } from '../../src/cli/workspace.ts'
 import type { Lakehouse } from '../../src/lakehouse/lakehouse.ts'
+import { own } from '../../src/telemetry/names.ts'
 import { orphans } from '../../src/telemetry/orphans.ts'
+import type { SpanRecord } from '../../src/telemetry/record.ts'
 import { keeps } from '../promises.ts'
 import { csv, deliveryOf, namesOf, product, products, rowsOf, spansOf, workspaceWith } from './support.ts'
 import { unbalanced } from './workspace.ts'
 
 const file = 'acme/products-2026-01-10.csv'
 const feed = csv([...products(1, 40), product(41, { price: 'call us' }), product(42, { price: '-5.00' })])
+
+const isRoot = ({ parentSpanId }: SpanRecord) => parentSpanId === undefined
 
 type Writing = 'append' | 'stage' | 'publish'
 
@@ -57,6 +62,10 @@ describe.each<Writing>(['append', 'stage', 'publish'])('the answer to each first
       expect(orphans(await spansOf(workspace, runId))).toEqual([])
       await workspace.with(place => replay(place, runId))
       summary = await workspace.run(options)
+      const failedRoot = (await spansOf(workspace, runId)).find(isRoot)
+      const root = (await spansOf(workspace, deliveryOf(summary, file).runId)).find(isRoot)
+      expect(root?.attributes).toMatchObject({ [own.runCause]: 'replayed', [own.replayOf]: runId })
+      expect(root?.links).toMatchObject([{ traceId: failedRoot?.traceId, spanId: failedRoot?.spanId }])
     }
     expect(deliveryOf(summary, file)).toMatchObject({ state: 'published', ...counts })
     expect(rowsOf(summary, 'product_raw.acme_products')).toBe(41)

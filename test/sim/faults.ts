@@ -91,6 +91,7 @@ export function faultyBus(bus: Bus, random: Random, faults: BusFaults): Bus {
     if (happens(faults.refuse)) throw new Failure('STATE_BUSY', 'The simulated bus is busy.')
   }
   return {
+    system: bus.system,
     async publish(messages) {
       life.risk('before publishing', happens(faults.crash))
       refuse()

@@ -169,7 +169,14 @@ class Simulation {
     for (const { delivery } of this.#deliveries) {
       if ((await known.get(delivery.id)) !== undefined) continue
       if (this.#random.chance(0.7)) break
-      const { run, writes } = await startRun(delivery, { kind: 'delivered' }, spending, telemetry, Date.now())
+      const { run, writes } = await startRun(
+        delivery,
+        { kind: 'delivered' },
+        spending,
+        telemetry,
+        Date.now(),
+        this.#bus.system,
+      )
       const mark = { sizeBytes: 1, modifiedAtMs: 1, deliveryId: delivery.id }
       await known.add({ delivery, runs: [run] }, mark, delivery.file, writes)
     }
