@@ -94,6 +94,8 @@ export interface DeadLetter {
 export interface Bus {
   /** What OpenTelemetry calls the messaging system: `kafka`, or `aiworkflow` for our own. */
   readonly system: 'kafka' | 'aiworkflow'
+  /** Handlers at work in this process. */
+  readonly running: number
   /** Errors: MESSAGE_TOO_LARGE, STATE_BUSY, DISK_FULL. */
   publish(messages: readonly OutgoingMessage[]): Promise<void>
   /** Resolves when the subscription takes part in the group. */

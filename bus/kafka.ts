@@ -176,7 +176,6 @@ export class KafkaBus implements Bus {
     return this.#offsets.allFinished([...new Set([...this.#subscriptions].map(({ group }) => group))])
   }
 
-  /** Handlers at work in this process. */
   get running(): number {
     return [...this.#subscriptions].reduce((sum, subscription) => sum + subscription.running, 0)
   }

@@ -80,6 +80,11 @@ export class LocalConsumer implements Subscription {
     this.#lanes = new Lanes(options.concurrency ?? 16)
   }
 
+  /** Handlers at work. */
+  get running(): number {
+    return this.#lanes.running
+  }
+
   /** Joins the group; throws what the database throws. */
   start(): void {
     try {

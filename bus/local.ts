@@ -74,6 +74,10 @@ export class LocalBus implements Bus {
     return consumer
   }
 
+  get running(): number {
+    return [...this.#consumers].reduce((sum, consumer) => sum + consumer.running, 0)
+  }
+
   async lag(group: string): Promise<readonly PartitionLag[]> {
     return this.#groups.lag(group)
   }

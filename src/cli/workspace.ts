@@ -14,6 +14,7 @@ import { type Lakehouse, openLakehouse } from '../lakehouse/lakehouse.ts'
 import { type ActorStores, actorStores } from '../runtime/stores.ts'
 import { RedisStateStore } from '../state/redis.ts'
 import type { StateStore } from '../state/store.ts'
+import { type Metrics, startMetrics } from '../telemetry/metrics.ts'
 import { createTelemetry, type Telemetry } from '../telemetry/tracer.ts'
 import { createHost, type Host, type HostOptions } from '../tools/host.ts'
 import type { ToolServer } from '../tools/server.ts'
@@ -31,6 +32,8 @@ export interface Workspace {
   /** Opened when it is first asked for: a process whose tools are elsewhere never does. */
   readonly lakehouse: Lakehouse
   readonly telemetry: Telemetry
+  /** There where spans are exported. */
+  readonly metrics: Metrics | undefined
   readonly intake: Intake
   /** The door of agents to their tools. One agent in a process of its own calls tools elsewhere by its own token. */
   host(agent: AgentName): Promise<Host>
@@ -80,11 +83,13 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const { secrets = {}, onTrouble = () => {} } = options
   const place: Place = { settings, secrets, own, onTrouble }
   const exporter = spanExporter(settings)
+  const metrics = exporter && startMetrics('aiworkflow', process.env)
   const telemetry = createTelemetry({
     journalFile: join(own, 'telemetry.sqlite'),
     serviceName: 'aiworkflow',
     isPause: isGraphBubbleUp,
     ...(exporter && { exporter }),
+    ...(metrics && { onSpanEnd: metrics.spanEnded }),
   })
   const owner = claimOwner()
   const same = <T>(part: T): T => part
@@ -125,6 +130,7 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
       return lakehouse.get()
     },
     telemetry,
+    metrics,
     intake,
     host: async agent => {
       const servers = [...localServers(settings).map(tools), ...remoteServers(place, agent)]
@@ -145,6 +151,7 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
       await store.sweep().catch(() => 0)
       await store.close()
       await telemetry.shutdown()
+      await metrics?.close().catch(() => undefined)
       owner.release()
     },
   }

@@ -94,6 +94,33 @@ export const errors = {
   exceptionStack: 'exception.stacktrace',
 } as const
 
+/** The metrics, by what they are; seconds where they are times, as the conventions want it. */
+export const metricNames = {
+  runs: { name: 'aiworkflow.runs.ended', unit: '{run}', description: 'Runs that came to an end, by outcome.' },
+  steps: { name: 'aiworkflow.step.duration', unit: 's', description: 'Nodes of agents, one run of each.' },
+  turns: { name: 'gen_ai.invoke_agent.duration', unit: 's', description: 'Turns of agents.' },
+  tools: { name: 'gen_ai.execute_tool.duration', unit: 's', description: 'Calls of tools by agents.' },
+  ledgerHits: {
+    name: 'aiworkflow.ledger.hits',
+    unit: '{call}',
+    description: 'Calls that were answered from the ledger of effects.',
+  },
+  sent: { name: 'messaging.client.sent.messages', unit: '{message}', description: 'Messages sent.' },
+  consumed: { name: 'messaging.client.consumed.messages', unit: '{message}', description: 'Messages processed.' },
+  lag: { name: 'aiworkflow.bus.lag', unit: '{message}', description: 'Messages that a group has not finished.' },
+  running: { name: 'aiworkflow.bus.running', unit: '{message}', description: 'Messages that this process works on.' },
+  approvalsWaiting: {
+    name: 'aiworkflow.approvals.waiting',
+    unit: '{approval}',
+    description: 'Questions that wait for a person.',
+  },
+  deadLettersOpen: {
+    name: 'aiworkflow.dead_letters.open',
+    unit: '{letter}',
+    description: 'Dead letters that nobody has replayed or discarded.',
+  },
+} as const
+
 /** The product's own names. */
 export const own = {
   runId: 'aiworkflow.run.id',
@@ -123,6 +150,7 @@ export const own = {
   failureOwner: 'aiworkflow.failure.owner',
   failureWayOut: 'aiworkflow.failure.wayOut',
   retryAttempt: 'aiworkflow.retry.attempt',
+  outcome: 'aiworkflow.run.outcome',
   interrupted: 'aiworkflow.interrupted',
   waiting: 'aiworkflow.waiting',
   approvalId: 'aiworkflow.approval.id',

@@ -1,15 +1,15 @@
 import type { Span as ApiSpan } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace'
 import type { Journal } from './journal.ts'
-import { recordOf } from './record.ts'
+import { recordOf, type SpanRecord } from './record.ts'
 
 /** Writes every span of a provider to the journal, at its start and at its end, before the SDK goes on. */
 export class JournalProcessor implements SpanProcessor {
   readonly #journal: Journal
-  readonly #ended: () => void
+  readonly #ended: (span: SpanRecord) => void
 
   /** `ended` is told after each span that is written as ended. */
-  constructor(journal: Journal, ended: () => void) {
+  constructor(journal: Journal, ended: (span: SpanRecord) => void) {
     this.#journal = journal
     this.#ended = ended
   }
@@ -26,8 +26,9 @@ export class JournalProcessor implements SpanProcessor {
   onEnd(span: ReadableSpan): void {
     // A span that outlives its telemetry was ended as interrupted when that was shut down.
     if (!this.#journal.isOpen) return
-    this.#journal.end(recordOf(span))
-    this.#ended()
+    const record = recordOf(span)
+    this.#journal.end(record)
+    this.#ended(record)
   }
 
   forceFlush(): Promise<void> {

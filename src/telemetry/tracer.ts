@@ -56,6 +56,8 @@ export interface TelemetryOptions {
   /** Gets every span once it has ended, also those that a crash ended. It is shut down with the telemetry. */
   readonly exporter?: SpanExporter
   readonly retention?: Retention
+  /** Told of every span that ends in this process. */
+  readonly onSpanEnd?: (span: SpanRecord) => void
   /** Tells a thrown value that means "the run waits for a person" from a failure. */
   readonly isPause?: (thrown: unknown) => boolean
 }
@@ -101,7 +103,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { retention, exporter, isPause = () => false } = options
   const journal = new Journal(options.journalFile, { exports: exporter !== undefined, ...(retention && { retention }) })
   const pump = exporter && new ExportPump(journal, exporter)
-  const processor = new JournalProcessor(journal, () => pump?.poke())
+  const processor = new JournalProcessor(journal, span => {
+    pump?.poke()
+    options.onSpanEnd?.(span)
+  })
   const idGenerator = new SettableIds()
   const now = spanClock()
   const tracers = new Map<string, Tracer>()

@@ -9,6 +9,7 @@ const file = 'acme/products-2026-01-10.csv'
 /** A bus whose subscriptions take nothing and end by a fault. */
 const broken = (bus: Bus): Bus => ({
   system: bus.system,
+  running: 0,
   publish: messages => bus.publish(messages),
   lag: group => bus.lag(group),
   idle: () => bus.idle(),

@@ -92,6 +92,9 @@ export function faultyBus(bus: Bus, random: Random, faults: BusFaults): Bus {
   }
   return {
     system: bus.system,
+    get running() {
+      return bus.running
+    },
     async publish(messages) {
       life.risk('before publishing', happens(faults.crash))
       refuse()

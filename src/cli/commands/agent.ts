@@ -7,6 +7,7 @@ import { startAgent, watchLanding } from '../chain.ts'
 import { type Call, defineCommand, exitCodes } from '../command.ts'
 import { stopping, untilStopped } from '../interrupt.ts'
 import { refuseLostWarehouse } from '../lost-warehouse.ts'
+import { observeAgent, observeIntake } from '../observed.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { log } from '../render/progress.ts'
 import type { Workspace } from '../workspace.ts'
@@ -31,6 +32,7 @@ export const agent = defineCommand({
       await begin(workspace, call)
       const view = log(call.terminal)
       const actor = await startAgent(workspace, name, { onProgress: progress => view.show(progress) })
+      observeAgent(workspace, name)
       call.terminal.note(`${name} takes messages of ${workspace.dir}. Ctrl-C stops.`)
       await untilStopped(
         () => call.terminal.note(stopping),
@@ -52,6 +54,7 @@ export const intake = defineCommand({
     return withWorkspace(call, directory, async workspace => {
       await begin(workspace, call)
       const view = log(call.terminal)
+      observeIntake(workspace)
       call.terminal.note(`Watching ${workspace.dir}/landing. Ctrl-C stops.`)
       await untilStopped(
         () => call.terminal.note(stopping),

@@ -1,8 +1,10 @@
+import { agentNames } from '../../../contracts/chain.ts'
 import { takeDirectory } from '../arguments.ts'
 import { keepRunning, type Progress } from '../chain.ts'
 import { defineCommand, exitCodes } from '../command.ts'
 import { followRuns } from '../follow-runs.ts'
 import { stopping, untilStopped } from '../interrupt.ts'
+import { observeAgent, observeIntake } from '../observed.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { log } from '../render/progress.ts'
 import { typedCommands } from '../typed.ts'
@@ -22,6 +24,8 @@ export const up = defineCommand({
         view.show(progress)
         outcomes.note(progress)
       }
+      for (const name of agentNames) observeAgent(workspace, name)
+      observeIntake(workspace)
       terminal.note(`Watching ${workspace.dir}/landing. Ctrl-C stops.`)
       await untilStopped(
         () => terminal.note(stopping),
