@@ -14,6 +14,7 @@
  */
 import { Failure } from '../contracts/failures.ts'
 import type { DrainResult, ReceivedMessage, RetryPolicy, SubscribeOptions, Subscription } from './bus.ts'
+import { IdleWaiters } from './idle-waiters.ts'
 import { type LaneItem, Lanes } from './lanes.ts'
 import type { Claim, LocalGroups, Member } from './local-groups.ts'
 import { defaultRetry, type Settlement, settlementOfError } from './outcome.ts'
@@ -59,7 +60,7 @@ export class LocalConsumer implements Subscription {
   readonly #me: Member
   readonly #lanes: Lanes<Item>
   readonly #readings = new Map<string, Reading>()
-  readonly #idleWaiters = new Set<() => void>()
+  readonly #idleWaiters = new IdleWaiters()
   #state: State = { kind: 'running' }
   #heartbeat: NodeJS.Timeout | undefined
   #wake: NodeJS.Timeout | undefined
@@ -105,7 +106,7 @@ export class LocalConsumer implements Subscription {
 
   async drain(timeoutMs: number): Promise<DrainResult> {
     if (this.#state.kind === 'running') this.#state = { kind: 'draining' }
-    if (this.#lanes.running > 0 && timeoutMs > 0) await this.#untilIdle(timeoutMs)
+    if (this.#lanes.running > 0 && timeoutMs > 0) await this.#idleWaiters.wait(timeoutMs)
     const unfinished = this.#lanes.running
     await this.close()
     return unfinished === 0 ? { kind: 'drained' } : { kind: 'timeout', unfinished }
@@ -133,18 +134,8 @@ export class LocalConsumer implements Subscription {
     clearInterval(this.#heartbeat)
     clearTimeout(this.#wake)
     this.#owner.release()
-    for (const done of this.#idleWaiters) done()
+    this.#idleWaiters.tell()
     this.#onEnd()
-  }
-
-  #untilIdle(timeoutMs: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, timeoutMs)
-      this.#idleWaiters.add(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
   }
 
   /** Asks for one turn soon; many asks make one turn. */
@@ -210,12 +201,12 @@ export class LocalConsumer implements Subscription {
   #settle(item: Item, message: ReceivedMessage, settlement: Settlement): void {
     if (this.#state.kind === 'ended') {
       this.#lanes.finish(item)
-      if (this.#lanes.running === 0) for (const done of this.#idleWaiters) done()
+      if (this.#lanes.running === 0) this.#idleWaiters.tell()
       return
     }
     const recorded = this.#guarded(() => this.#record(item, message, settlement))
     if (!recorded) setTimeout(() => this.#settle(item, message, settlement), this.#timings.pollMs)
-    else if (this.#lanes.running === 0 && this.#state.kind === 'draining') for (const done of this.#idleWaiters) done()
+    else if (this.#lanes.running === 0 && this.#state.kind === 'draining') this.#idleWaiters.tell()
     this.#turn()
   }
 

@@ -18,6 +18,7 @@
 import { asFailure } from '../contracts/failures.ts'
 import type { DrainResult, ReceivedMessage, RetryPolicy, SubscribeOptions } from './bus.ts'
 import type { DeliveryNote, DeliveryNotes, GroupPartition, NoteChanges, PartitionClaim } from './delivery-notes.ts'
+import { IdleWaiters } from './idle-waiters.ts'
 import { type LaneItem, Lanes } from './lanes.ts'
 import { defaultRetry, type Settlement, settlementOfError } from './outcome.ts'
 import { claimOwner } from './owner.ts'
@@ -62,7 +63,7 @@ export class PartitionConsumer {
   /** What the group has given this member, by source. */
   #assigned = new Map<string, GroupPartition>()
   readonly #admitting = new Set<string>()
-  readonly #idleWaiters = new Set<() => void>()
+  readonly #idleWaiters = new IdleWaiters()
   readonly #renewal: NodeJS.Timeout
   #wake: NodeJS.Timeout | undefined
   #committing: Promise<void> | undefined
@@ -131,7 +132,7 @@ export class PartitionConsumer {
 
   async drain(timeoutMs: number): Promise<DrainResult> {
     if (this.#state.kind === 'running') this.#state = { kind: 'draining' }
-    if (this.#lanes.running > 0 && timeoutMs > 0) await this.#untilIdle(timeoutMs)
+    if (this.#lanes.running > 0 && timeoutMs > 0) await this.#idleWaiters.wait(timeoutMs)
     const unfinished = this.#lanes.running
     return unfinished === 0 ? { kind: 'drained' } : { kind: 'timeout', unfinished }
   }
@@ -158,17 +159,7 @@ export class PartitionConsumer {
     clearInterval(this.#renewal)
     clearTimeout(this.#wake)
     clearTimeout(this.#commitTimer)
-    for (const done of this.#idleWaiters) done()
-  }
-
-  #untilIdle(timeoutMs: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, timeoutMs)
-      this.#idleWaiters.add(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+    this.#idleWaiters.tell()
   }
 
   #admitSoon(source: string): void {
@@ -284,7 +275,7 @@ export class PartitionConsumer {
       if (settlement.kind === 'retry') item.note = { ...item.note, failures: failures + 1 }
     }
     await this.#settle(item, message, settlement)
-    if (this.#lanes.running === 0) for (const done of this.#idleWaiters) done()
+    if (this.#lanes.running === 0) this.#idleWaiters.tell()
     const { reading } = item
     if (reading.leaving && this.#lanes.runningOf(reading.source) === 0) void this.#release(reading)
     this.#turn()

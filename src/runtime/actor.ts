@@ -52,8 +52,9 @@ export interface Actor {
 
 const defaultLeaseMs = 30_000
 const busyRetryMs = 100
-/** How often what is away is looked for. */
-const awayRetryMs = 500
+/** What is away is looked for soon, then less often: every look is a turn in the trace. */
+const awayRetryMs = 250
+const longestAwayRetryMs = 4_000
 /** Tries of what nobody can hand back. */
 const patientTries = 50
 
@@ -101,7 +102,7 @@ class RunningActor {
       if (failure.kind !== 'transient') throw error
       return {
         kind: 'retry',
-        afterMs: failure.waits ? awayRetryMs : busyRetryMs,
+        afterMs: failure.waits ? awayAfterMs(message.attempt) : busyRetryMs,
         reason: `${failure.code}: ${failure.message}`,
       }
     }
@@ -228,6 +229,9 @@ class RunningActor {
     }
   }
 }
+
+const awayAfterMs = (attempt: number): number =>
+  Math.min(awayRetryMs * 2 ** Math.min(attempt - 1, 10), longestAwayRetryMs)
 
 /** For what nobody can hand back: tried again while it fails in passing. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {

@@ -24,8 +24,6 @@ export interface HttpOptions {
   readonly port: number
   /** What tokens are checked by, see tokens.ts. */
   readonly secret: string
-  /** Names besides its own address by which clients may call this host, without a port. */
-  readonly hosts?: readonly string[]
 }
 
 export interface HttpServer {
@@ -44,7 +42,7 @@ const keepAliveMs = 5_000
 /** @throws Failure SETTING_INVALID where the place is taken or is none of this machine's. */
 export async function serveToolsOverHttp(server: ToolServer, options: HttpOptions): Promise<HttpServer> {
   const { host = loopback, port, secret } = options
-  const names = new Set(['localhost', loopback, '[::1]', host, ...(options.hosts ?? [])])
+  const names = new Set(['localhost', loopback, '[::1]', host])
   let open = 0
   let idle: () => void = () => {}
 

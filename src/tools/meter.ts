@@ -12,7 +12,10 @@ export interface Meter {
   spend<T>(work: (leftMs: number) => Promise<T>): Promise<T>
 }
 
-/** A call that is never settled, since the process died in it or the store was busy, stays paid for. */
+/**
+ * A call that no server took, since it is away, costs nothing: it is waited for as long as that takes. One that a server may have taken
+ * is paid for, so that a call which ends its server each time comes to an end. A call that is never settled, since the process died in it or the store was busy, stays paid for.
+ */
 export function openMeter(budgets: Budgets, runId: string, granted: RunBudget): Meter {
   let opened: Promise<void> | undefined
   const open = () => {
@@ -27,11 +30,15 @@ export function openMeter(budgets: Budgets, runId: string, granted: RunBudget): 
       const answer = await budgets.reserve(runId, id, { calls: 1, milliseconds: 1 })
       if (answer.kind === 'refused') throw exhausted(runId, answer.unit, answer.limit)
       const startMs = performance.now()
+      let taken = true
       try {
         return await work(leftMs)
+      } catch (error) {
+        taken = !(error instanceof Failure && error.code === 'TOOL_UNREACHABLE')
+        throw error
       } finally {
         // What came of the call counts: were this to throw, a change that was made would look like one that failed.
-        const used = { calls: 1, milliseconds: Math.ceil(performance.now() - startMs) }
+        const used = taken ? { calls: 1, milliseconds: Math.ceil(performance.now() - startMs) } : {}
         await budgets.settle(runId, id, used).catch(() => undefined)
       }
     },

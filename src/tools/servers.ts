@@ -40,9 +40,3 @@ export function createToolServer(name: ServerName, workplace: Workplace, spans?:
   const keepSql = sqlKeeper(path.join(workspace, runsFolder))
   return lakehouseServer({ lakehouse: workplace.lakehouse, deliveries, keepSql, decisionsOf }, spans)
 }
-
-export const createToolServers = (workplace: Workplace, spans?: Spans): Record<ServerName, ToolServer> => ({
-  filesystem: createToolServer('filesystem', workplace, spans),
-  lakehouse: createToolServer('lakehouse', workplace, spans),
-  metadata: createToolServer('metadata', workplace, spans),
-})

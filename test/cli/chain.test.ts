@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { agentNames } from '../../contracts/chain.ts'
 import {
   Approvals,
+  DeadLetterDocument,
   DeadLettersDocument,
   DecisionsDocument,
   QueryDocument,
@@ -92,6 +93,12 @@ describe('a file that cannot be a feed', () => {
     const text = await typed(['dead-letters', place])
     expect(text.stdout).toContain(`dead-letters ${place} replay ${id}`)
 
+    const shown = await document(DeadLetterDocument, ['dead-letters', place, 'show', id])
+    const { traceId, event } = shown.document.deadLetter
+    expect(event).toMatchObject({ topic: 'feed.delivered' })
+    expect((await typed(['dead-letters', place, 'show', id])).stdout).toMatch(
+      new RegExp(`FILE_EMPTY[^]*owner[^]*trace +${traceId}\\n +message +feed.delivered`),
+    )
     const discarded = await typed(['dead-letters', place, 'discard', id])
     expect(discarded.code).toBe(0)
     expect((await document(DeadLettersDocument, ['dead-letters', place])).document.deadLetters).toMatchObject([

@@ -66,6 +66,9 @@ export const DecisionsDocument = z.strictObject({
   decisions: z.array(z.looseObject({ question: z.string(), answer: z.string(), step: z.string(), by: z.string() })),
 })
 
+export const DeadLetterDocument = z.strictObject({
+  deadLetter: z.looseObject({ traceId: z.string(), event: z.looseObject({ topic: z.string() }) }),
+})
 export const DeadLettersDocument = z.strictObject({
   deadLetters: z.array(z.looseObject({ id: z.string(), state: z.string(), code: z.string(), wayOut: z.string() })),
 })

@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { claimOwner } from '../../bus/owner.ts'
 import { type StateStore, scanAll, type TransactResult } from '../../src/state/store.ts'
 
 export interface StateFixture {
@@ -250,6 +251,17 @@ export function stateStoreConformance(name: string, makeFixture: () => Promise<S
       expect(await store.renewLease(old, second)).toBe(false)
       await store.releaseLease(old)
       expect((await store.transact({ checks: [{ lease: fresh }], writes: write })).kind).toBe('committed')
+    })
+
+    test('the lease of an owner that is known to be dead is taken at once, and the dead one is fenced', async () => {
+      const dead = claimOwner()
+      const old = (await store.acquireLease('l', dead.id, 3_600_000))!
+      expect(await store.acquireLease('l', claimOwner().id, 3_600_000)).toBeUndefined()
+      dead.release()
+      const fresh = (await store.acquireLease('l', claimOwner().id, 3_600_000))!
+      expect(fresh.token).toBeGreaterThan(old.token)
+      const result = await store.transact({ checks: [{ lease: { name: 'l', token: old.token } }], writes: [] })
+      expect(result.kind).toBe('fenced')
     })
 
     test('a lease that ran out fails its check though nobody took it; a renewed one holds', async () => {

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { claimOwner } from '../../bus/owner.ts'
 import { RedisStateStore, type RedisStateStoreOptions } from '../../src/state/redis.ts'
 import { scanAll } from '../../src/state/store.ts'
 import { bytes, stateStoreConformance, text } from '../conformance/state.ts'
@@ -49,19 +48,6 @@ describe('redis state store', () => {
     expect(await other.scan({ prefix: '' })).toEqual([])
     await one.close()
     await other.close()
-  })
-
-  test('the lease of an owner that is known to be dead is taken at once, and the dead one is fenced', async () => {
-    const store = openStore()
-    const dead = claimOwner()
-    const old = (await store.acquireLease('l', dead.id, 3_600_000))!
-    expect(await store.acquireLease('l', claimOwner().id, 3_600_000)).toBeUndefined()
-    dead.release()
-    const fresh = (await store.acquireLease('l', claimOwner().id, 3_600_000))!
-    expect(fresh.token).toBeGreaterThan(old.token)
-    const result = await store.transact({ checks: [{ lease: { name: 'l', token: old.token } }], writes: [] })
-    expect(result.kind).toBe('fenced')
-    await store.close()
   })
 
   test('a thousand writes are one transaction, and are scanned page by page in order', async () => {

@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { claimOwner } from '../../bus/owner.ts'
 import { SqliteStateStore } from '../../src/state/sqlite.ts'
 import { stateStoreConformance, text } from '../conformance/state.ts'
 import { withStore } from './folder.ts'
@@ -34,19 +33,6 @@ describe('sqlite state store', () => {
     expect(text((await store.get('count'))?.value)).toBe('150')
     await store.close()
     await rm(folder, { recursive: true })
-  })
-
-  test('the lease of an owner that is known to be dead is taken at once, and the dead one is fenced', async () => {
-    await withStore(async ({ store }) => {
-      const dead = claimOwner()
-      const old = (await store.acquireLease('l', dead.id, 3_600_000))!
-      expect(await store.acquireLease('l', claimOwner().id, 3_600_000)).toBeUndefined()
-      dead.release()
-      const fresh = (await store.acquireLease('l', claimOwner().id, 3_600_000))!
-      expect(fresh.token).toBeGreaterThan(old.token)
-      const result = await store.transact({ checks: [{ lease: { name: 'l', token: old.token } }], writes: [] })
-      expect(result.kind).toBe('fenced')
-    })
   })
 
   test('a database that another connection keeps locked is STATE_BUSY, and nothing is written', async () => {

@@ -249,6 +249,17 @@ describe('tools over HTTP', () => {
     },
   )
 
+  keeps('P8')('a server that is away costs a run nothing, however often it is looked for', async () => {
+    const { host, store } = world()
+    const tools = (await host('http://127.0.0.1:1'))()
+    for (let look = 0; look < 5; look += 1)
+      await expect(tools.call('lakehouse.query', { sql: 'SELECT 1' })).rejects.toMatchObject({
+        code: 'TOOL_UNREACHABLE',
+      })
+    const left = await new Budgets(store, { ttlMs: 60_000 }).left(run)
+    expect(left).toEqual({ calls: budget.toolCalls, milliseconds: budget.wallMs })
+  })
+
   test('closing lets running calls end', async () => {
     const { serve, host } = world()
     const server = await serve({ query: () => delay(300).then(() => rows) })

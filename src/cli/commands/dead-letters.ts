@@ -58,7 +58,8 @@ function documentOf({ id, at, state, failed: { agent, feed, file, failure, run, 
 const whole = (letter: DeadLetter) => ({
   ...documentOf(letter),
   traceId: letter.failed.run?.traceId,
-  letterMessage: letter.failed.message,
+  /** The message as it came; `message` is what the failure says. */
+  event: letter.failed.message,
 })
 
 /** One letter for people: what failed, whose it is, where to look, and the message as it came. */
