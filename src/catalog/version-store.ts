@@ -5,7 +5,7 @@
  * 1. A file is created once, whole and durable, and never written again; a name is never taken from another writer.
  * 2. The latest version is the highest number in a file name. A document must say the feed and version that its place says.
  * 3. Nothing outside the root is read or written: names are checked, and links that lead out are refused.
- * 4. Nothing is held open or locked. A crash leaves at most a hidden draft that no reader looks at.
+ * 4. Nothing is held open or locked. A crash leaves at most a hidden draft, which no reader looks at and a later version takes away.
  */
 import { readdir, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'

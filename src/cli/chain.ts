@@ -156,9 +156,10 @@ function report(sightings: readonly Sighting[], seen: Map<string, Sighting>, { o
 
 function stillChanging(sighting: Sighting): Sighting {
   if (sighting.kind !== 'changing') return sighting
-  const failure = new Failure(
-    'FILE_CHANGING',
-    `${sighting.file} kept changing while it was watched: it is still being written.`,
-  )
-  return { kind: 'failed', file: sighting.file, failure }
+  const { file, behind } = sighting
+  const why =
+    behind === undefined
+      ? `${file} kept changing while it was watched: it is still being written.`
+      : `${file} comes after ${behind}, which is still being written.`
+  return { kind: 'failed', file, failure: new Failure('FILE_CHANGING', why) }
 }

@@ -10,7 +10,8 @@
  * 2. A file is taken only when it has stood still for as long as policy says.
  * 3. A delivery, its first run and the event that starts it are one transaction; the event is published afterwards, and
  *    again on the next look if a crash came between.
- * 4. A feed's files are taken in the order their names say, so that the feed's order is the vendor's.
+ * 4. A feed's files are taken in the order their names say, so that the feed's order is the vendor's. Behind one that is still
+ *    being written the later ones wait.
  *
  * How it fails: one file's trouble is that file's sighting, and a broken catalog is the sighting `catalog`; the others go on.
  */
@@ -39,9 +40,11 @@ export type Sighting =
       readonly delivery: Delivery
       readonly run: Run
     }
-  /** Not whole yet: looked at again next time. */
-  | { readonly kind: 'changing'; readonly file: string; readonly lookAgainMs: number }
+  /** Not whole yet, or behind one of its feed that is not: looked at again next time. */
+  | { readonly kind: 'changing'; readonly file: string; readonly lookAgainMs: number; readonly behind?: string }
   | { readonly kind: 'failed'; readonly file: string; readonly failure: Failure }
+
+type Changing = Extract<Sighting, { kind: 'changing' }>
 
 export interface IntakeOptions {
   readonly workspaceDir: string
@@ -81,14 +84,16 @@ export class Intake {
     const sightings: Sighting[] = []
     await governed(sightings, async () => {
       const files = await this.#files(sightings)
+      const unwhole = new Map<string, Changing>()
       for (const file of inFeedOrder(files)) {
-        sightings.push(
-          await this.#take(file).catch(error => ({
-            kind: 'failed' as const,
-            file: file.path,
-            failure: fileFailure(error, file.path),
-          })),
-        )
+        const feed = feedKey(file.feed)
+        const sighting = await this.#take(file, unwhole.get(feed)).catch(error => ({
+          kind: 'failed' as const,
+          file: file.path,
+          failure: fileFailure(error, file.path),
+        }))
+        if (sighting.kind === 'changing' && !unwhole.has(feed)) unwhole.set(feed, sighting)
+        sightings.push(sighting)
       }
     })
     await governed(sightings, async () => {
@@ -181,13 +186,16 @@ export class Intake {
     return paths
   }
 
-  async #take(file: Found): Promise<Sighting> {
+  /** @param before the first file of its feed that is not whole yet */
+  async #take(file: Found, before: Changing | undefined): Promise<Sighting> {
     const landed = await this.#deliveries.landed(file.path)
     if (landed?.sizeBytes === file.sizeBytes && landed.modifiedAtMs === file.modifiedAtMs) {
       return this.#known(file.path, landed.deliveryId)
     }
     const lookAgainMs = await this.#unsettledMs(file)
     if (lookAgainMs > 0) return { kind: 'changing', file: file.path, lookAgainMs }
+    if (before !== undefined)
+      return { kind: 'changing', file: file.path, lookAgainMs: before.lookAgainMs, behind: before.file }
     const { storeDir, landingDir, workspaceDir, catalog, telemetry } = this.#options
     const taken = await takeFile(join(landingDir, file.path), storeDir)
     const id = deliveryId(file.feed, taken.sha256)

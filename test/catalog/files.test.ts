@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
@@ -168,6 +168,18 @@ describe('files that people add and change', () => {
     const folder = join(root, 'feeds/acme/things')
     expect(await readdir(folder)).toEqual(['mapping.v1.yaml'])
     expect(await readFile(join(folder, 'mapping.v1.yaml'), 'utf8')).toMatch(/^# A version never changes/)
+  })
+
+  test('the draft of a killed writer is taken away by a later put, the draft of one at work is not', async () => {
+    const { root, catalog } = await catalogWith({
+      'feeds/acme/things/.forsaken.draft': 'half a',
+      'feeds/acme/things/.at-work.draft': 'half a',
+    })
+    const folder = join(root, 'feeds/acme/things')
+    const twoHoursAgo = new Date(Date.now() - 2 * 3_600_000)
+    await utimes(join(folder, '.forsaken.draft'), twoHoursAgo, twoHoursAgo)
+    await catalog.putMapping(mapping)
+    expect((await readdir(folder)).sort()).toEqual(['.at-work.draft', 'mapping.v1.yaml'])
   })
 })
 

@@ -65,7 +65,9 @@ function without(all: readonly string[], less: readonly string[]): string[] {
 
 async function documents(folder: string): Promise<Record<string, string[]>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  const files = entries.filter(entry => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
+  // Hidden is the draft of a writer that was killed: no document yet, for nobody.
+  const whole = entries.filter(entry => entry.isFile() && !entry.name.startsWith('.'))
+  const files = whole.map(({ parentPath, name }) => join(parentPath, name))
   const read = files.map(
     async file => [file.slice(folder.length + 1), [await readFile(file, 'utf8')]] as [string, string[]],
   )

@@ -117,6 +117,31 @@ describe('a file that does not stand still', () => {
     },
   )
 
+  keeps('P3', 'P5')(
+    'a later file of the same feed waits behind it, and both are taken in the order of their names',
+    async () => {
+      const later = 'bolt/lamps-2026-01-17.csv'
+      const workspace = await workspaceWith({ [good]: csv(products(1, 30)), [later]: csv(products(1, 20)) })
+      await workspace.edit('policies/discovery.yaml', setting('settleMs', 300))
+      const target = join(workspace.dir, 'landing', growing)
+      await writeFile(target, csv(products(1, 5)))
+      const writing = setInterval(() => void appendFile(target, '\n'), 20)
+      const summary = await workspace.run().finally(() => clearInterval(writing))
+      expect(statesOf(summary)).toEqual({ [good]: 'published' })
+      expect(summary.errors.map(({ file, code }) => [file, code]).sort()).toEqual([
+        [growing, 'FILE_CHANGING'],
+        [later, 'FILE_CHANGING'],
+      ])
+      expect(summary.errors.find(({ file }) => file === later)?.message).toContain(growing)
+
+      const after = await workspace.run()
+      expect(statesOf(after)).toMatchObject({ [growing]: 'published', [later]: 'published' })
+      const runs = await workspace.with(({ stores }) => stores.runs.all())
+      const arrivals = new Map(runs.map(({ delivery }) => [delivery.file, delivery.receivedAt]))
+      expect((arrivals.get(growing) ?? '') < (arrivals.get(later) ?? '')).toBe(true)
+    },
+  )
+
   keeps('P1', 'P3')(
     'gone between the look and the take: an entry in errors, others published, loaded when it is back',
     async () => {
