@@ -71,9 +71,21 @@ export interface Connection {
 export interface ServeOptions {
   /** How often a caller that asked for it hears that its call is still running. */
   readonly progressEveryMs?: number
+  readonly beyond?: Beyond
+}
+
+/** What a server offers besides tools whose answers are data of a contract. */
+export interface Beyond {
+  readonly tools?: Readonly<Record<string, PlainTool>>
   /** More of the protocol than tools: adds handlers to the server of every connection. */
   readonly configure?: (server: Server) => void
   readonly capabilities?: ServerCapabilities
+}
+
+/** A tool that answers in the protocol's own shapes, with a picture say. */
+export interface PlainTool {
+  readonly listing: Omit<Tool, 'name'>
+  call(args: Readonly<Record<string, unknown>>, extra: Extra): CallToolResult | Promise<CallToolResult>
 }
 
 const defaultProgressEveryMs = 5_000
@@ -86,17 +98,23 @@ export function serveTools<C extends ToolContracts>(
   spans?: Spans,
   serving: ServeOptions = {},
 ): ToolServer {
-  const { progressEveryMs = defaultProgressEveryMs, configure, capabilities } = serving
+  const { progressEveryMs = defaultProgressEveryMs, beyond = {} } = serving
+  const plain = beyond.tools ?? {}
   let listed: Tool[] | undefined
   const list = (caller: Caller | undefined) => {
-    listed ??= Object.entries(contracts).map(([tool, contract]) => listing(tool, contract))
+    listed ??= [
+      ...Object.entries(contracts).map(([tool, contract]) => listing(tool, contract)),
+      ...Object.entries(plain).map(([tool, { listing }]) => ({ ...listing, name: tool })),
+    ]
     return { tools: caller ? listed.filter(tool => caller.may(tool.name)) : listed }
   }
 
   const answer = async (tool: string, args: unknown, call: ToolCall): Promise<CallToolResult> => {
     const contract = Object.hasOwn(contracts, tool) ? contracts[tool] : undefined
-    if (!contract)
-      throw new Failure('TOOL_UNKNOWN', `${name} has no tool ${tool}: it has ${Object.keys(contracts).join(', ')}.`)
+    if (!contract) {
+      const known = [...Object.keys(contracts), ...Object.keys(plain)]
+      throw new Failure('TOOL_UNKNOWN', `${name} has no tool ${tool}: it has ${known.join(', ')}.`)
+    }
     const handler = handlers[tool] as (input: unknown, call: ToolCall) => unknown
     const input = parseWith(contract.input, args, 'TOOL_INPUT_INVALID', `${name}.${tool} cannot take its arguments`)
     const output = await handler(input, call)
@@ -108,14 +126,16 @@ export function serveTools<C extends ToolContracts>(
     // The low-level server, since McpServer answers arguments that do not fit with a bare text: the Failure would be lost.
     const server = new Server(
       { name: `aiworkflow-${name}`, version: '1' },
-      { capabilities: { tools: {}, ...capabilities } },
+      { capabilities: { tools: {}, ...beyond.capabilities } },
     )
-    configure?.(server)
+    beyond.configure?.(server)
     const callTool = async (params: CallToolRequest['params'], extra: Extra): Promise<CallToolResult> => {
       const { name: tool, arguments: args = {}, _meta = {} } = params
       const work = async () => {
-        if (caller && Object.hasOwn(contracts, tool) && !caller.may(tool))
+        const isPlain = Object.hasOwn(plain, tool)
+        if (caller && (isPlain || Object.hasOwn(contracts, tool)) && !caller.may(tool))
           throw new Failure('TOOL_FORBIDDEN', `${caller.name} may not call ${name}.${tool}.`)
+        if (isPlain) return plain[tool]!.call(args, extra)
         return answer(tool, args, { signal: extra.signal })
       }
       const stopTelling = tellProgress(extra, _meta.progressToken, progressEveryMs)
@@ -146,7 +166,7 @@ export function serveTools<C extends ToolContracts>(
   return { name, connect }
 }
 
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 
 /** Tells a caller that wants to know, from time to time, that its call is still running; returns how to stop. */
 function tellProgress(extra: Extra, progressToken: string | number | undefined, everyMs: number): () => void {
