@@ -80,6 +80,7 @@ export const failures = {
   LEASE_LOST: again('Another process took the thread over; it goes on there.'),
   APPROVAL_UNKNOWN: t('List what waits with `aiworkflow approvals DIR`.'),
   APPROVAL_REJECTED: t('A person rejected the decision: mend contract or mapping and replay the run.'),
+  REPLAY_LIMIT: t('Mend the cause first; if it is mended, raise replays.perLetter in catalog/policies/spending.yaml.'),
   RUN_UNKNOWN: t('List the runs with `aiworkflow runs DIR`.'),
   SETTING_INVALID: t('Correct the setting in aiworkflow.yaml, the environment or the option.'),
   USAGE: t('See `aiworkflow --help`.'),

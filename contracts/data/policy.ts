@@ -68,6 +68,8 @@ export const SpendingPolicy = z.strictObject({
   owner: Owner,
   run: z.strictObject({ toolCalls: Count, wallMs: Count, modelTokens: Count, moneyMicros: Count }),
   retry: z.strictObject({ maxAttempts: Count, firstDelayMs: Count, maxDelayMs: Count }),
+  /** How often people may start what failed again: one delivery, or one message that nobody could read. */
+  replays: z.strictObject({ perLetter: Count }).default({ perLetter: 10 }),
 })
 export type SpendingPolicy = z.infer<typeof SpendingPolicy>
 

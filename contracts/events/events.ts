@@ -93,6 +93,21 @@ export const FailureReport = z.strictObject({
 })
 export type FailureReport = z.infer<typeof FailureReport>
 
+/** One call of a tool in the turn that failed. */
+export const ToolCallReport = z.strictObject({
+  /** `server.tool`. */
+  tool: z.string(),
+  /** As on the span of the call. */
+  argumentsDigest: z.string(),
+  /** Recalled: the ledger had the answer. */
+  ended: z.enum(['answered', 'recalled', 'failed']),
+  /** Code of the failure. */
+  code: z.string().optional(),
+})
+export type ToolCallReport = z.infer<typeof ToolCallReport>
+/** The latest ones of a long turn; the trace has all. */
+export const mostToolCallsReported = 100
+
 export const RunFailed = z.strictObject({
   feed: Feed,
   /** Absent when the failure came before there was a delivery (an unreadable file, a message no schema accepts). */
@@ -101,6 +116,12 @@ export const RunFailed = z.strictObject({
   file: z.string().optional(),
   agent: z.string(),
   failure: FailureReport,
+  /** The run's, or that of a message nobody could read. */
+  traceId: z.string().optional(),
+  /** Where the agent's graph stood: its last checkpoint, and the nodes that were next. */
+  checkpoint: z.strictObject({ threadId: z.string(), id: z.string(), next: z.array(z.string()) }).optional(),
+  /** What the failed turn called, in order. */
+  toolCalls: z.array(ToolCallReport).max(mostToolCallsReported).default([]),
   /** The message whose handling failed, to be replayed. */
   message: z.strictObject({ topic: z.string(), id: z.string(), data: z.unknown() }).optional(),
 })

@@ -1,27 +1,53 @@
 import type { Run } from '../../contracts/data/delivery.ts'
 import { Failure } from '../../contracts/failures.ts'
-import { DeadLetters } from '../runtime/dead-letters.ts'
+import { type DeadLetter, DeadLetters } from '../runtime/dead-letters.ts'
+import { peopleOutbox } from '../runtime/decide-approval.ts'
+import { replayLimit } from '../runtime/replay-limit.ts'
+import { outboxWrites } from '../state/outbox.ts'
+import { unpackMessage } from '../state/record.ts'
 import type { Workspace } from './workspace.ts'
 
+export type Replayed =
+  | { readonly kind: 'run'; readonly run: Run }
+  /** A message that nobody could read is on its topic again: in its own trace, under its own id. */
+  | { readonly kind: 'message'; readonly topic: string }
+
 /**
- * Starts the delivery of a failed or refused run once more. The new run is begun before the dead letter is settled: a crash between
- * them leaves a letter too many, never a delivery too few.
- * @throws Failure RUN_UNKNOWN; USAGE for a run that has not ended that way, or that never got as far as a delivery.
+ * Starts the delivery of a failed or refused run once more, or puts a message that nobody could read on its topic again.
+ * @throws Failure RUN_UNKNOWN; REPLAY_LIMIT; USAGE for a run that has not ended that way.
  */
-export async function replay({ stores, intake }: Workspace, runId: string): Promise<Run> {
-  const view = await stores.runs.get(runId)
-  if (view?.state === 'refused') return intake.replay(view.delivery.id, runId)
+export async function replay(workspace: Workspace, id: string): Promise<Replayed> {
+  const { stores, intake } = workspace
+  const view = await stores.runs.get(id)
+  if (view?.state === 'refused') return { kind: 'run', run: await intake.replay(view.delivery.id, id) }
   if (view !== undefined && view.state !== 'failed')
-    throw new Failure('USAGE', `Run ${runId} is ${view.state}; only a failed or refused run is replayed.`, {
+    throw new Failure('USAGE', `Run ${id} is ${view.state}; only a failed or refused run is replayed.`, {
       wayOut: 'Look at it with `aiworkflow trace`.',
     })
-  const letter = await stores.deadLetters.get(runId)
-  const delivery = letter.failed.delivery
-  if (delivery === undefined)
-    throw new Failure('USAGE', `${runId} failed before there was a delivery, so there is nothing to replay.`, {
-      wayOut: letter.failed.failure.wayOut,
-    })
-  const run = await intake.replay(delivery.id, runId)
+  const letter = await stores.deadLetters.get(id)
+  const { delivery } = letter.failed
+  if (delivery === undefined) return replayMessage(workspace, letter)
+  // The run is begun before the letter is settled: a crash between them leaves a letter too many, never a delivery too few.
+  const run = await intake.replay(delivery.id, id)
   await stores.store.transact({ writes: [DeadLetters.settle(letter, 'replayed')] })
-  return run
+  return { kind: 'run', run }
+}
+
+/** The letter is settled in the transaction that sends the message; an agent that refuses it again opens the letter anew. */
+async function replayMessage({ stores, bus, catalog }: Workspace, letter: DeadLetter): Promise<Replayed> {
+  const { id, message, replays, failed } = letter
+  if (message === undefined)
+    throw new Failure('USAGE', `${id} failed before there was a delivery, so there is nothing to replay.`, {
+      wayOut: failed.failure.wayOut,
+    })
+  const { spending } = await catalog.policies()
+  if (replays >= spending.replays.perLetter) throw replayLimit(`Message ${id}`, replays, spending.owner)
+  await stores.store.transact({
+    writes: [
+      DeadLetters.settle({ ...letter, replays: replays + 1 }, 'replayed'),
+      ...outboxWrites(peopleOutbox, `${new Date().toISOString()} ${id}`, [unpackMessage(message)]),
+    ],
+  })
+  await stores.outbox.flush(peopleOutbox, messages => bus.publish(messages))
+  return { kind: 'message', topic: message.topic }
 }

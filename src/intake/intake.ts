@@ -24,6 +24,7 @@ import { Failure, type FailureCode } from '../../contracts/failures.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { peopleOutbox } from '../runtime/decide-approval.ts'
 import { deliveryId } from '../runtime/identity.ts'
+import { replayLimit } from '../runtime/replay-limit.ts'
 import { intakeOutbox, startRun } from '../runtime/start-run.ts'
 import type { ActorStores } from '../runtime/stores.ts'
 import type { Telemetry } from '../telemetry/tracer.ts'
@@ -122,10 +123,13 @@ export class Intake {
     return { kind: 'rebuilt', file: delivery.file, delivery, run }
   }
 
-  /** A person asked for a failed or refused delivery again. Errors: RUN_UNKNOWN. */
+  /** A person asked for a failed or refused delivery again. Errors: RUN_UNKNOWN; REPLAY_LIMIT. */
   async replay(deliveryIdentity: string, of: string): Promise<Run> {
     const known = await this.#deliveries.get(deliveryIdentity)
     if (known === undefined) throw new Failure('RUN_UNKNOWN', `There is no delivery ${deliveryIdentity}.`)
+    const { spending } = await this.#options.catalog.policies()
+    const replays = known.runs.filter(({ cause }) => cause.kind === 'replayed').length
+    if (replays >= spending.replays.perLetter) throw replayLimit(known.delivery.file, replays, spending.owner)
     const again = await this.#again(known, { kind: 'replayed', of, attempt: known.runs.length })
     await this.#flush()
     if (again?.kind !== 'rebuilt') throw new Failure('STATE_BUSY', `Somebody else is replaying ${deliveryIdentity}.`)

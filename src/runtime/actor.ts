@@ -22,7 +22,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus, HandlerOutcome, OutgoingMessage, ReceivedMessage, Subscription } from '../../bus/bus.ts'
 import { chain, consumerGroup } from '../../contracts/chain.ts'
 import type { SpendingPolicy } from '../../contracts/data/policy.ts'
-import type { EventData } from '../../contracts/events/events.ts'
+import type { EventData, ToolCallReport } from '../../contracts/events/events.ts'
 import { asFailure, Failure } from '../../contracts/failures.ts'
 import type { InboxRecord } from '../state/inbox.ts'
 import { keys } from '../state/keys.ts'
@@ -151,8 +151,9 @@ class RunningActor {
   async #once(event: IncomingEvent, lease: LeaseReference): Promise<boolean> {
     const known = await this.#known(event)
     if (known?.outcome === 'waiting') return false
-    if (known === undefined && (await this.#work(event, lease))) return true
-    await this.#turn.forget(event)
+    const how = known === undefined ? await this.#work(event, lease) : known.outcome === 'done' ? 'done' : 'failed'
+    if (how === 'waiting') return true
+    await this.#turn.forget(event, how)
     return false
   }
 
@@ -167,8 +168,8 @@ class RunningActor {
     }
   }
 
-  /** One event to its end, through transient failures. True when the run now waits for a person. */
-  async #work(event: IncomingEvent, lease: LeaseReference): Promise<boolean> {
+  /** One event to its end, through transient failures. Waiting: for a person. */
+  async #work(event: IncomingEvent, lease: LeaseReference): Promise<'done' | 'waiting' | 'failed'> {
     const { telemetry } = this.#options
     const shape = {
       system: this.#options.bus.system,
@@ -180,9 +181,10 @@ class RunningActor {
     const [name, span] = processSpan(shape)
     return telemetry.withSpan(name, { ...span, parent, links: [parent], scope: { agent: this.#name } }, async () => {
       let backoff: Backoff | undefined
+      const calls: ToolCallReport[] = []
       while (true) {
         try {
-          return await this.#turn.run(event, lease, backoff?.attempt ?? 1)
+          return (await this.#turn.run(event, lease, backoff?.attempt ?? 1, calls)) ? 'waiting' : 'done'
         } catch (error) {
           const failure = asFailure(error)
           const handBack =
@@ -195,8 +197,8 @@ class RunningActor {
             backoff ??= await this.#backoff()
             if (await backoff?.again()) continue
           }
-          await this.#turn.fail(event, failure, lease)
-          return false
+          await this.#turn.fail(event, failure, lease, calls)
+          return 'failed'
         }
       }
     })

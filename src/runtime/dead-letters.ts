@@ -1,12 +1,13 @@
 /**
- * Runs that failed for good, until a person replays or discards them. Owns the keys `failed/…`, one per run or, where the
- * failure came before there was a run, per what it was about. An entry is written in the transaction that ends the run.
+ * Runs that failed for good and messages nobody could read, until a person replays or discards them. Owns the keys `failed/…`, one
+ * per run or, where there was none, per message and the agent that refused it. An entry is written in the transaction that ends
+ * the run; a message is in its letter byte for byte.
  */
 import { z } from 'zod'
-import { type EventData, RunFailed } from '../../contracts/events/events.ts'
+import { RunFailed } from '../../contracts/events/events.ts'
 import { Failure } from '../../contracts/failures.ts'
 import { keys } from '../state/keys.ts'
-import { decodeRecord, encodeRecord } from '../state/record.ts'
+import { decodeRecord, encodeRecord, messageRecord } from '../state/record.ts'
 import { type StateStore, scanAll, type Write } from '../state/store.ts'
 
 const DeadLetter = z.strictObject({
@@ -14,6 +15,10 @@ const DeadLetter = z.strictObject({
   failed: RunFailed,
   at: z.iso.datetime(),
   state: z.enum(['open', 'replayed', 'discarded']),
+  /** As it came; of a letter without a run. */
+  message: messageRecord.optional(),
+  /** How often the message was put on its topic again. */
+  replays: z.number().default(0),
 })
 export type DeadLetter = z.infer<typeof DeadLetter>
 
@@ -26,8 +31,8 @@ export class DeadLetters {
     this.#store = store
   }
 
-  static write(id: string, failed: EventData<'run.failed'>, at: string): Write {
-    return { put: keys.failedRun(id), value: encodeRecord({ id, failed, at, state: 'open' } satisfies DeadLetter) }
+  static write(letter: Omit<z.input<typeof DeadLetter>, 'state'>): Write {
+    return { put: keys.failedRun(letter.id), value: encodeRecord({ ...letter, state: 'open' }) }
   }
 
   async all(): Promise<DeadLetter[]> {
@@ -36,9 +41,14 @@ export class DeadLetters {
     return found.sort((a, b) => a.at.localeCompare(b.at))
   }
 
-  async get(id: string): Promise<DeadLetter> {
+  async find(id: string): Promise<DeadLetter | undefined> {
     const entry = await this.#store.get(keys.failedRun(id))
-    if (entry) return decodeRecord(DeadLetter, entry)
+    return entry && decodeRecord(DeadLetter, entry)
+  }
+
+  async get(id: string): Promise<DeadLetter> {
+    const letter = await this.find(id)
+    if (letter !== undefined) return letter
     throw new Failure('RUN_UNKNOWN', `There is no dead letter ${id}.`, {
       wayOut: 'List them with `aiworkflow dead-letters DIR`.',
     })

@@ -23,6 +23,8 @@ export interface AgentGraph {
   invoke(input: unknown, config: RunnableConfig & { durability?: 'sync' }): Promise<Record<string, unknown>>
   getState(config: RunnableConfig): Promise<{
     values: Record<string, unknown>
+    next: readonly string[]
+    config: RunnableConfig
     tasks: readonly { interrupts: readonly { id?: string; value?: unknown }[] }[]
   }>
 }

@@ -29,6 +29,7 @@ export const retention = Object.freeze({
   ledgerMs: 30 * dayMs,
   approvalMs: 365 * dayMs,
   budgetMs: 30 * dayMs,
+  failedThreadMs: 30 * dayMs,
 })
 
 export function actorStores(store: StateStore): ActorStores {

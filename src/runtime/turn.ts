@@ -6,25 +6,31 @@ import type { RunnableConfig } from '@langchain/core/runnables'
 import { Command } from '@langchain/langgraph'
 import type { Bus, OutgoingMessage } from '../../bus/bus.ts'
 import { ApprovalQuestion } from '../../contracts/data/approval.ts'
-import { feedKey } from '../../contracts/data/common.ts'
 import type { Decision } from '../../contracts/data/decision.ts'
-import type { Delivery, Run } from '../../contracts/data/delivery.ts'
-import { type EventData, eventType, type Topic } from '../../contracts/events/events.ts'
+import type { Run } from '../../contracts/data/delivery.ts'
+import {
+  type EventData,
+  eventType,
+  mostToolCallsReported,
+  type ToolCallReport,
+  type Topic,
+} from '../../contracts/events/events.ts'
 import { asFailure, Failure } from '../../contracts/failures.ts'
 import { StateCheckpointer } from '../state/checkpointer.ts'
 import { outboxWrites } from '../state/outbox.ts'
 import type { LeaseReference, Write } from '../state/store.ts'
-import { traceHeaders } from '../telemetry/context.ts'
 import type { RunningSpan } from '../telemetry/running.ts'
 import { agentSpan, nodeSpan, sendSpan } from '../telemetry/shapes.ts'
 import type { Telemetry } from '../telemetry/tracer.ts'
 import type { Host } from '../tools/host.ts'
+import { type About, announcement } from './announcement.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { AgentDefinition, AgentGraph, StepRuntime } from './define-agent.ts'
 import { approvalId, eventId, threadId } from './identity.ts'
 import { type IncomingEvent, type OutgoingEvent, toMessage } from './outgoing.ts'
+import { keepRefused } from './refused-message.ts'
 import { type AgentPart, type Progress, RunRecords } from './run-records.ts'
-import type { ActorStores } from './stores.ts'
+import { type ActorStores, retention } from './stores.ts'
 
 export interface TurnOptions {
   readonly agent: AgentDefinition
@@ -38,17 +44,15 @@ export interface TurnOptions {
   readonly onStep?: (step: { runId: string; agent: string; node: string }) => void
 }
 
-interface About {
-  readonly run: Run
-  readonly delivery: Delivery
-}
-
 /** What LangGraph says of a thread. */
 interface Standing {
   readonly started: boolean
   readonly finished: boolean
   readonly interrupts: readonly { readonly id: string; readonly question: ApprovalQuestion }[]
   readonly values: Record<string, unknown>
+  /** Its last checkpoint; a thread that never got so far has none. */
+  readonly checkpointId: string | undefined
+  readonly next: readonly string[]
 }
 
 /** The work is over and only its end could not be recorded yet: that is no failure of the run, and the event comes again. */
@@ -82,15 +86,19 @@ export class Turn {
     this.#graph = agent.build(this.#checkpointer)
   }
 
-  /** Takes the event's thread as far as it goes. True: it waits for a person now. */
-  async run(event: IncomingEvent, lease: LeaseReference, attempt: number): Promise<boolean> {
+  /**
+   * Takes the event's thread as far as it goes. True: it waits for a person now.
+   *
+   * @param calls gets every tool call that ended
+   */
+  async run(event: IncomingEvent, lease: LeaseReference, attempt: number, calls: ToolCallReport[]): Promise<boolean> {
     const { agent, telemetry } = this.#options
     const about = event.data as About
     const thread = await this.#threadOf(event)
     const scope = { runId: about.run.id, deliveryId: about.delivery.id, feed: event.key, agent: agent.name }
     const [name, span] = agentSpan(agent.name, { threadId: thread, attempt })
     return telemetry.withSpan(name, { ...span, scope }, async running => {
-      const runtime = await this.#runtime(about.run, lease)
+      const runtime = await this.#runtime(about.run, lease, calls)
       const config = { configurable: { thread_id: thread, agent: runtime, lease }, durability: 'sync' as const }
       let standing = await this.#standing(config)
       const input = await this.#input(event, standing)
@@ -115,13 +123,21 @@ export class Turn {
   }
 
   /** Ends the run: recorded, said, and the event is dealt with. */
-  async fail(event: IncomingEvent, failure: Failure, lease: LeaseReference): Promise<void> {
+  async fail(
+    event: IncomingEvent,
+    failure: Failure,
+    lease: LeaseReference,
+    calls: readonly ToolCallReport[],
+  ): Promise<void> {
     const about = event.data as About
     const { agent } = this.#options
     const said = await this.#report(failure)
     // People know the file by the name the vendor gave it, not by the copy the agents read.
     const { stored, file } = about.delivery
     const report = { ...said, message: said.message.replaceAll(stored, file) }
+    const thread = await this.#threadOf(event)
+    const standing = await this.#standing({ configurable: { thread_id: thread } }).catch(() => undefined)
+    const { checkpointId, next = [], values = {} } = standing ?? {}
     const failed: EventData<'run.failed'> = {
       feed: about.delivery.feed,
       run: about.run,
@@ -129,37 +145,22 @@ export class Turn {
       file: about.delivery.file,
       agent: agent.name,
       failure: report,
+      traceId: about.run.traceId,
+      ...(checkpointId !== undefined && { checkpoint: { threadId: thread, id: checkpointId, next: [...next] } }),
+      toolCalls: calls.slice(-mostToolCallsReported),
       message: { topic: event.topic, id: event.id, data: event.data },
     }
     const at = this.#now()
-    const standing = await this.#standing({ configurable: { thread_id: await this.#threadOf(event) } }).catch(
-      () => undefined,
-    )
-    const values = standing?.values ?? {}
     await this.#end(event, values, { kind: 'failed', failure: report }, lease, [
-      DeadLetters.write(about.run.id, failed, at),
+      DeadLetters.write({ id: about.run.id, failed, at }),
       ...this.#outbox(about, 'run.failed', failed, eventId(about.run.id, agent.name, 'run.failed', event.id)),
     ])
   }
 
-  /** A message that no schema accepts: nobody can work on it, so it is kept and said. */
+  /** A message that no schema accepts. */
   async refuse(message: OutgoingMessage, failure: Failure): Promise<void> {
-    const id =
-      message.headers['ce_id'] ??
-      eventId('', this.#options.agent.name, message.topic, Buffer.from(message.value).toString('base64'))
-    const [vendor = 'unknown', table = 'unknown'] = message.key.split('/')
-    const failed: EventData<'run.failed'> = {
-      feed: { vendor: safeName(vendor), table: safeName(table) },
-      agent: this.#options.agent.name,
-      failure: await this.#report(failure),
-      message: { topic: message.topic, id, data: Buffer.from(message.value).toString('utf8').slice(0, 10_000) },
-    }
-    await this.#options.stores.store.transact({
-      writes: [
-        DeadLetters.write(id, failed, this.#now()),
-        ...this.#outbox(undefined, 'run.failed', failed, `${id}-refused`),
-      ],
-    })
+    const { stores, agent } = this.#options
+    await keepRefused(stores, agent.name, message, await this.#report(failure), this.#now())
     await this.flush()
   }
 
@@ -169,9 +170,11 @@ export class Turn {
     await stores.outbox.flush(agent.name, messages => bus.publish(messages))
   }
 
-  /** Removes what is left of a thread whose turn has ended. */
-  async forget(event: IncomingEvent): Promise<void> {
-    await this.#checkpointer.deleteThread(await this.#threadOf(event))
+  /** Removes what is left of a thread whose turn has ended. Of one that failed it stays a while, for who looks into the failure. */
+  async forget(event: IncomingEvent, how: 'done' | 'failed'): Promise<void> {
+    const thread = await this.#threadOf(event)
+    if (how === 'failed') await this.#checkpointer.retire(thread, retention.failedThreadMs)
+    else await this.#checkpointer.deleteThread(thread)
   }
 
   async close(): Promise<void> {
@@ -214,12 +217,20 @@ export class Turn {
     )
     const started = 'event' in state.values
     // Not `next`: it leaves out a task whose result is kept while the checkpoint that ends its step is not.
-    return { started, finished: started && state.tasks.length === 0, interrupts, values: state.values }
+    return {
+      started,
+      finished: started && state.tasks.length === 0,
+      interrupts,
+      values: state.values,
+      checkpointId: state.config.configurable?.['checkpoint_id'] as string | undefined,
+      next: state.next,
+    }
   }
 
-  async #runtime(run: Run, lease: LeaseReference): Promise<StepRuntime> {
+  async #runtime(run: Run, lease: LeaseReference, calls: ToolCallReport[]): Promise<StepRuntime> {
     const { agent, host, telemetry, signal, onStep } = this.#options
-    const tools = host.forAgent({ agent: agent.name, runId: run.id, budget: run.budget, signal, guard: lease })
+    const onCall = (call: ToolCallReport) => void calls.push(call)
+    const tools = host.forAgent({ agent: agent.name, runId: run.id, budget: run.budget, signal, guard: lease, onCall })
     return {
       agent: agent.name,
       tools,
@@ -342,21 +353,8 @@ export class Turn {
     return id
   }
 
-  #outbox<T extends Topic>(about: About | undefined, topic: T, data: EventData<T>, id: string): Write[] {
-    const { agent } = this.#options
-    const key = about === undefined ? 'unknown/unknown' : feedKey(about.delivery.feed)
-    const time = this.#now()
-    const event: OutgoingEvent = {
-      id,
-      topic,
-      key,
-      source: `aiworkflow/${agent.name}`,
-      time,
-      ...(about === undefined ? {} : { runId: about.run.id, deliveryId: about.delivery.id }),
-      ...traceHeaders(),
-      data: data as OutgoingEvent['data'],
-    }
-    return outboxWrites(agent.name, `${time} ${id}`, [toMessage(event, event.traceparent)])
+  #outbox<T extends Topic>(about: About, topic: T, data: EventData<T>, id: string): Write[] {
+    return announcement(this.#options.agent.name, about, topic, data, id, this.#now())
   }
 
   #part(values: Record<string, unknown>): Omit<AgentPart, 'state'> {
@@ -390,5 +388,3 @@ export class Turn {
     return new Date().toISOString()
   }
 }
-
-const safeName = (text: string): string => (/^[a-z][a-z0-9_]{0,62}$/.test(text) ? text : 'unknown')

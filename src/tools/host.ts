@@ -13,7 +13,8 @@
  */
 import { type AgentName, chain } from '../../contracts/chain.ts'
 import type { RunBudget } from '../../contracts/data/delivery.ts'
-import { Failure } from '../../contracts/failures.ts'
+import type { ToolCallReport } from '../../contracts/events/events.ts'
+import { asFailure, Failure } from '../../contracts/failures.ts'
 import { type ToolId, type ToolInput, type ToolOutput, toolServers } from '../../contracts/tools/index.ts'
 import type { ToolContract } from '../../contracts/tools/tool.ts'
 import type { Budgets } from '../state/budgets.ts'
@@ -51,6 +52,8 @@ export interface AgentOptions {
   readonly signal?: AbortSignal | undefined
   /** The lease of the run's thread: without it no effect is begun. */
   readonly guard?: LeaseReference | undefined
+  /** Told of every call once it has ended. */
+  readonly onCall?: ((call: ToolCallReport) => void) | undefined
 }
 
 export interface AgentTools {
@@ -105,23 +108,41 @@ class Caller {
   }
 
   async call(id: string, args: unknown, writeKey?: string): Promise<unknown> {
+    const argumentsDigest = digestOf(canonicalJson(args))
     const [name, options] = toolSpan({
       tool: id,
       agent: this.#agent.agent,
       server: id.split('.', 1)[0] ?? '',
-      argumentsDigest: digestOf(canonicalJson(args)),
+      argumentsDigest,
       ...(writeKey !== undefined && { writeKey }),
     })
-    return this.#host.telemetry.withSpan(name, options, async span => {
+    let ended: ToolCallReport['ended'] = 'answered'
+    const recalled = () => {
+      ended = 'recalled'
+    }
+    const report = (failure?: { code: string }) =>
+      this.#agent.onCall?.({ tool: id, argumentsDigest, ended, ...failure })
+    const answer = this.#host.telemetry.withSpan(name, options, async span => {
       const contract = contractOf(id)
       this.#allow(id)
       const input = parseWith(contract.input, args, 'TOOL_INPUT_INVALID', `${id} cannot take its arguments`)
       const call: Call = { id: id as ToolId, contract, input, writeKey }
       const inLedger = !contract.annotations.readOnlyHint && !this.#host.disableLedger
-      return (inLedger ? this.#effect(call, span) : this.#request(call)).catch(error => {
+      return (inLedger ? this.#effect(call, span, recalled) : this.#request(call)).catch(error => {
         throw error instanceof NoAnswer ? error.failure : error
       })
     })
+    return answer.then(
+      output => {
+        report()
+        return output
+      },
+      error => {
+        ended = 'failed'
+        report({ code: asFailure(error).code })
+        throw error
+      },
+    )
   }
 
   #allow(id: string): void {
@@ -132,7 +153,7 @@ class Caller {
   }
 
   /** Makes a change at most once, however often it is asked for. */
-  async #effect(call: Call, span: RunningSpan): Promise<unknown> {
+  async #effect(call: Call, span: RunningSpan, recalled: () => void): Promise<unknown> {
     const { ledger } = this.#host
     const { runId, guard } = this.#agent
     const { id: tool, input, writeKey } = call
@@ -141,6 +162,7 @@ class Caller {
     const begun = await ledger.begin(effect, intent, guard)
     if (begun.kind === 'done') {
       span.set({ [own.toolFromLedger]: true })
+      recalled()
       return outputOf(call, begun.result)
     }
     const output = await this.#settle(call, effect, begun.kind)

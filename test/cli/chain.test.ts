@@ -97,7 +97,9 @@ describe('a file that cannot be a feed', () => {
     const { traceId, event } = shown.document.deadLetter
     expect(event).toMatchObject({ topic: 'feed.delivered' })
     expect((await typed(['dead-letters', place, 'show', id])).stdout).toMatch(
-      new RegExp(`FILE_EMPTY[^]*owner[^]*trace +${traceId}\\n +message +feed.delivered`),
+      new RegExp(
+        `FILE_EMPTY[^]*owner[^]*trace +${traceId}[^]*before inspect\\n +called +filesystem.stat_file [^]*filesystem.inspect_file .* failed FILE_EMPTY\\n +message +feed.delivered`,
+      ),
     )
     const discarded = await typed(['dead-letters', place, 'discard', id])
     expect(discarded.code).toBe(0)

@@ -1,11 +1,14 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { fromFile, Parser } from '@asyncapi/parser'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { type JsonSchema, payloadSchema, schemaFile, topics } from '../../contracts/asyncapi.ts'
 import { incompatibilities } from '../../contracts/compatibility.ts'
+import { events, eventType } from '../../contracts/events/events.ts'
 import { releasedFiles, releasedFolder } from '../../scripts/contracts.ts'
+import { fromMessage } from '../../src/runtime/outgoing.ts'
 
 const released = (name: string) => readFile(new URL(name, releasedFolder), 'utf8')
 
@@ -32,6 +35,32 @@ test("AsyncAPI's own parser finds no error in the document and resolves every pa
 test.each(topics)('the released version of %s still accepts and promises the same', async topic => {
   const before = JSON.parse(await released(schemaFile(topic)))
   expect(incompatibilities(topic, before, payloadSchema(topic))).toEqual([])
+})
+
+const StoredMessage = z.strictObject({
+  key: z.string(),
+  headers: z.record(z.string(), z.string()),
+  data: z.json(),
+})
+
+test.each(await readdir(new URL('../fixtures/messages/', import.meta.url)))(
+  '%s, a message of a released version as it was sent once, is read as it was meant',
+  async name => {
+    const text = await readFile(new URL(`../fixtures/messages/${name}`, import.meta.url), 'utf8')
+    const { key, headers, data } = StoredMessage.parse(JSON.parse(text))
+    const topic = topics.find(known => name.startsWith(`${known}.v`)) ?? ''
+    const event = fromMessage({ topic, key, headers, value: Buffer.from(JSON.stringify(data)) })
+    expect(event).toMatchObject({ id: headers['ce_id'], topic, key, traceparent: headers['traceparent'] })
+    expect(event.data).toEqual(data)
+  },
+)
+
+test.each(topics)('there is a message of the released version of %s', async topic => {
+  const text = await readFile(
+    new URL(`../fixtures/messages/${topic}.v${events[topic].v}.json`, import.meta.url),
+    'utf8',
+  )
+  expect(StoredMessage.parse(JSON.parse(text)).headers['ce_type']).toBe(eventType(topic))
 })
 
 const schema = {

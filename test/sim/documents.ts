@@ -14,6 +14,7 @@ export const spending: SpendingPolicy = {
   owner,
   run: { toolCalls: 10_000, wallMs: 10_000_000, modelTokens: 0, moneyMicros: 0 },
   retry: { maxAttempts: 8, firstDelayMs: 1, maxDelayMs: 4 },
+  replays: { perLetter: 10 },
 }
 
 const columns = [{ name: 'sku', sourceName: 'sku', type: 'string', nullable: false }]

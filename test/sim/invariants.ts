@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Bus } from '../../bus/bus.ts'
 import { feedKey } from '../../contracts/data/common.ts'
 import type { ActorStores } from '../../src/runtime/stores.ts'
+import { keyParts } from '../../src/state/keys.ts'
 import { decodeRecord } from '../../src/state/record.ts'
 import { type StateStore, scanAll } from '../../src/state/store.ts'
 import { orphans } from '../../src/telemetry/orphans.ts'
@@ -130,7 +131,10 @@ function workedOnce(happenings: readonly Happening[], planned: Remains['planned'
 
 const isStep = (happening: Happening): happening is { readonly kind: 'step' } & Step => happening.kind === 'step'
 
-/** No message waits to be sent, no feed is held, nothing is parked, asked or half done, and no finished thread is kept. */
+/**
+ * No message waits to be sent, no feed is held, nothing is parked, asked or half done, and no finished thread is kept but those of
+ * failed runs, for a while.
+ */
 async function nothingLeft({ stores, planned }: Remains): Promise<string[]> {
   const wrong: string[] = []
   const failed = new Set(
@@ -138,8 +142,12 @@ async function nothingLeft({ stores, planned }: Remains): Promise<string[]> {
   )
   for (const prefix of ['outbox/', 'hold/', 'parked/', 'parked-id/', 'approval-open/'])
     for (const key of await keysBelow(stores.store, prefix)) wrong.push(`left behind: ${key}`)
+  const ofFailed = (key: string) => failed.has(keyParts(key)[1]?.split('/')[0] ?? '')
   for (const prefix of ['head/', 'checkpoint/', 'blob/', 'write/'])
-    for (const key of await keysBelow(stores.store, prefix)) wrong.push(`a finished thread left ${key}`)
+    for (const key of await keysBelow(stores.store, prefix))
+      if (!ofFailed(key)) wrong.push(`a finished thread left ${key}`)
+  for await (const { key, value } of scanAll(stores.store, 'head/'))
+    if (!Buffer.from(value).includes('"retired":true')) wrong.push(`${key} stays for good`)
   // Where a run failed with a call that had been begun before, the intent stays: only people can say what came of it.
   for await (const entry of scanAll(stores.store, 'ledger/')) {
     const { kind, intent } = decodeRecord(ledgerRecord, entry)

@@ -15,7 +15,7 @@ export const deadLetters = defineCommand({
     'dead-letters [DIR] discard ID',
   ],
   about:
-    'Runs that failed for good, and messages nobody could read. `show` prints all that is known of one; `replay` starts the delivery again once the cause is mended; `discard` puts the letter away.',
+    'Runs that failed for good, and messages nobody could read. `show` prints all that is known of one; `replay` starts the delivery, or sends the message, again once the cause is mended, as often as policy allows; `discard` puts the letter away.',
   options: settingOptions,
   async run(call) {
     const { terminal, environment } = call
@@ -57,13 +57,17 @@ function documentOf({ id, at, state, failed: { agent, feed, file, failure, run, 
 
 const whole = (letter: DeadLetter) => ({
   ...documentOf(letter),
-  traceId: letter.failed.run?.traceId,
+  traceId: letter.failed.traceId,
+  replays: letter.replays,
+  checkpoint: letter.failed.checkpoint,
+  toolCalls: letter.failed.toolCalls,
   /** The message as it came; `message` is what the failure says. */
   event: letter.failed.message,
 })
 
 /** One letter for people: what failed, whose it is, where to look, and the message as it came. */
-function page({ id, at, state, failed: { agent, feed, file, failure, run, message } }: DeadLetter): string {
+function page({ id, at, state, replays, failed }: DeadLetter): string {
+  const { agent, feed, file, failure, run, traceId, checkpoint, toolCalls, message } = failed
   const rows: [string, string | undefined][] = [
     ['failure', `${failure.code} ${failure.message}`],
     ['way out', failure.wayOut],
@@ -73,13 +77,21 @@ function page({ id, at, state, failed: { agent, feed, file, failure, run, messag
     ['agent', agent],
     ['at', at],
     ['run', run?.id],
-    ['trace', run?.traceId],
+    ['trace', traceId],
+    ['replays', replays > 0 ? String(replays) : undefined],
+    ['stood', checkpoint && `at ${checkpoint.id} of ${checkpoint.threadId}${before(checkpoint.next)}`],
+    ...toolCalls.map(({ tool, argumentsDigest, ended, code }, at): [string, string] => [
+      at === 0 ? 'called' : '',
+      `${tool} ${argumentsDigest} ${ended}${code === undefined ? '' : ` ${code}`}`,
+    ]),
     ['message', message && `${message.topic} ${message.id}`],
     ['data', message && JSON.stringify(message.data)],
   ]
   const known = rows.filter((row): row is [string, string] => row[1] !== undefined)
   return [`${id} (${state})`, ...known.map(([name, value]) => `  ${name.padEnd(8)} ${visible(value)}`)].join('\n')
 }
+
+const before = (next: readonly string[]): string => (next.length === 0 ? '' : `, before ${next.join(', ')}`)
 
 function text(letters: readonly DeadLetter[], command: TypedCommands, colors: Colors): string {
   const open = letters.filter(({ state }) => state === 'open')

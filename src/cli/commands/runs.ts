@@ -40,8 +40,14 @@ export async function again(
   runId: string,
   runCommand: string,
 ): Promise<ExitCode> {
-  const run = await replay(workspace, runId)
-  terminal.answer({ replayed: runId, run: run.id }, () => `Run ${run.id} is ready to go. Type: ${runCommand}`)
+  const replayed = await replay(workspace, runId)
+  if (replayed.kind === 'message') {
+    const { topic } = replayed
+    terminal.answer({ replayed: runId, topic }, () => `The message is on ${topic} again. Type: ${runCommand}`)
+  } else {
+    const { id } = replayed.run
+    terminal.answer({ replayed: runId, run: id }, () => `Run ${id} is ready to go. Type: ${runCommand}`)
+  }
   return exitCodes.done
 }
 
