@@ -132,14 +132,16 @@ class RunningActor {
   /** An event takes its place in the feed: done before, parked behind a wait, or next. */
   async #inOrder(event: IncomingEvent, message: OutgoingMessage, lease: LeaseReference): Promise<HandlerOutcome> {
     const feed = event.key
-    if (event.topic !== 'approval.decided' && (await this.#known(event)) === undefined) {
+    const { parked } = this.#stores
+    const [known, hold] = await Promise.all([this.#known(event), parked.holdOf(this.#name, feed)])
+    // Under the lease nobody else lets a feed wait.
+    if (event.topic !== 'approval.decided' && known === undefined && hold !== undefined) {
       await this.#goOn(feed, lease)
-      const place = await this.#stores.parked.park(this.#name, feed, event.id, message, { checks: [{ lease }] })
+      const place = await parked.park(this.#name, feed, event.id, message, { checks: [{ lease }] })
       if (place.kind === 'parked') return { kind: 'done' }
     }
-    await this.#once(event, lease)
+    await this.#once(event, lease, known)
     await this.#goOn(feed, lease)
-    await this.#turn.flush()
     return { kind: 'done' }
   }
 
@@ -147,14 +149,20 @@ class RunningActor {
     return this.#stores.inbox.find(this.#name, event.id)
   }
 
-  /** An event to the end of its turn; a duplicate only tidies up behind the first. True when the run now waits for a person. */
-  async #once(event: IncomingEvent, lease: LeaseReference): Promise<boolean> {
-    const known = await this.#known(event)
-    if (known?.outcome === 'waiting') return false
-    const how = known === undefined ? await this.#work(event, lease) : known.outcome === 'done' ? 'done' : 'failed'
-    if (how === 'waiting') return true
-    await this.#turn.forget(event, how)
-    return false
+  /**
+   * An event to the end of its turn; a duplicate only tidies up behind the first. What was decided goes out before anything is tidied
+   * up: others wait for it. True when the run now waits for a person.
+   */
+  async #once(event: IncomingEvent, lease: LeaseReference, known: InboxRecord | undefined): Promise<boolean> {
+    try {
+      const how = known === undefined ? await this.#work(event, lease) : outcomeOf(known)
+      await this.#turn.flush()
+      if (how === 'waiting') return known === undefined
+      await this.#turn.forget(event, how)
+      return false
+    } finally {
+      this.#turn.leave(event)
+    }
   }
 
   /** Works off what is parked behind a feed that waits no longer, in order, until it is open or waits again. */
@@ -163,7 +171,8 @@ class RunningActor {
     const along = { checks: [{ lease }] }
     let released = await this.#stores.parked.release(this.#name, feed, undefined, along)
     while (released.kind === 'next') {
-      if (await this.#once(fromMessage(released.message), lease)) return
+      const event = fromMessage(released.message)
+      if (await this.#once(event, lease, await this.#known(event))) return
       released = await this.#stores.parked.release(this.#name, feed, released.number, along)
     }
   }
@@ -231,6 +240,9 @@ class RunningActor {
     }
   }
 }
+
+const outcomeOf = ({ outcome }: InboxRecord): 'done' | 'waiting' | 'failed' =>
+  outcome === 'done' || outcome === 'waiting' ? outcome : 'failed'
 
 const awayAfterMs = (attempt: number): number =>
   Math.min(awayRetryMs * 2 ** Math.min(attempt - 1, 10), longestAwayRetryMs)

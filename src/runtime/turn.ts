@@ -2,10 +2,9 @@
  * One turn of an agent: a thread from where it stands to its end, to a question for a person, or to a failure; and the
  * transaction that says which. See actor.ts for the invariants this keeps.
  */
-import type { RunnableConfig } from '@langchain/core/runnables'
 import { Command } from '@langchain/langgraph'
 import type { Bus, OutgoingMessage } from '../../bus/bus.ts'
-import { ApprovalQuestion } from '../../contracts/data/approval.ts'
+import type { ApprovalQuestion } from '../../contracts/data/approval.ts'
 import type { Decision } from '../../contracts/data/decision.ts'
 import type { Run } from '../../contracts/data/delivery.ts'
 import {
@@ -17,6 +16,8 @@ import {
 } from '../../contracts/events/events.ts'
 import { asFailure, Failure } from '../../contracts/failures.ts'
 import { StateCheckpointer } from '../state/checkpointer.ts'
+import { keys } from '../state/keys.ts'
+import { MirrorStore } from '../state/mirror.ts'
 import { outboxWrites } from '../state/outbox.ts'
 import type { LeaseReference, Write } from '../state/store.ts'
 import type { RunningSpan } from '../telemetry/running.ts'
@@ -30,6 +31,7 @@ import { approvalId, eventId, threadId } from './identity.ts'
 import { type IncomingEvent, type OutgoingEvent, toMessage } from './outgoing.ts'
 import { keepRefused } from './refused-message.ts'
 import { type AgentPart, type Progress, RunRecords } from './run-records.ts'
+import { type Standing, standingOf } from './standing.ts'
 import { type ActorStores, retention } from './stores.ts'
 
 export interface TurnOptions {
@@ -44,17 +46,6 @@ export interface TurnOptions {
   readonly onStep?: (step: { runId: string; agent: string; node: string }) => void
 }
 
-/** What LangGraph says of a thread. */
-interface Standing {
-  readonly started: boolean
-  readonly finished: boolean
-  readonly interrupts: readonly { readonly id: string; readonly question: ApprovalQuestion }[]
-  readonly values: Record<string, unknown>
-  /** Its last checkpoint; a thread that never got so far has none. */
-  readonly checkpointId: string | undefined
-  readonly next: readonly string[]
-}
-
 /** The work is over and only its end could not be recorded yet: that is no failure of the run, and the event comes again. */
 export class Unrecorded extends Failure {
   constructor(cause: unknown) {
@@ -67,11 +58,15 @@ export class Turn {
   readonly #options: TurnOptions
   readonly #graph: AgentGraph
   readonly #checkpointer: StateCheckpointer
+  /** The threads at work here: under its lease nobody else writes to one. */
+  readonly #threads: MirrorStore
+  readonly #remembered = new Map<string, readonly string[]>()
 
   constructor(options: TurnOptions) {
     this.#options = options
     const { agent, stores } = options
-    this.#checkpointer = new StateCheckpointer(stores.store, {
+    this.#threads = new MirrorStore(stores.store)
+    this.#checkpointer = new StateCheckpointer(this.#threads, {
       attach: (checkpoint, _config, newVersions) => {
         if (!('emits' in newVersions)) return []
         const emits = (checkpoint.channel_values['emits'] ?? []) as OutgoingEvent[]
@@ -95,12 +90,14 @@ export class Turn {
     const { agent, telemetry } = this.#options
     const about = event.data as About
     const thread = await this.#threadOf(event)
+    this.#remembered.set(event.id, keys.thread(thread))
+    await this.#threads.remember(keys.thread(thread))
     const scope = { runId: about.run.id, deliveryId: about.delivery.id, feed: event.key, agent: agent.name }
     const [name, span] = agentSpan(agent.name, { threadId: thread, attempt })
     return telemetry.withSpan(name, { ...span, scope }, async running => {
       const runtime = await this.#runtime(about.run, lease, calls)
       const config = { configurable: { thread_id: thread, agent: runtime, lease }, durability: 'sync' as const }
-      let standing = await this.#standing(config)
+      let standing = await standingOf(this.#graph, config)
       const input = await this.#input(event, standing)
       if (input !== undefined) {
         try {
@@ -109,7 +106,7 @@ export class Turn {
           this.#options.signal.throwIfAborted()
           throw error
         }
-        standing = await this.#standing(config)
+        standing = await standingOf(this.#graph, config)
       }
       const waits = standing.interrupts.length > 0
       await (waits
@@ -136,7 +133,7 @@ export class Turn {
     const { stored, file } = about.delivery
     const report = { ...said, message: said.message.replaceAll(stored, file) }
     const thread = await this.#threadOf(event)
-    const standing = await this.#standing({ configurable: { thread_id: thread } }).catch(() => undefined)
+    const standing = await standingOf(this.#graph, { configurable: { thread_id: thread } }).catch(() => undefined)
     const { checkpointId, next = [], values = {} } = standing ?? {}
     const failed: EventData<'run.failed'> = {
       feed: about.delivery.feed,
@@ -162,6 +159,12 @@ export class Turn {
     const { stores, agent } = this.#options
     await keepRefused(stores, agent.name, message, await this.#report(failure), this.#now())
     await this.flush()
+  }
+
+  /** Nothing of the event's thread is kept in memory any longer: the next turn on it may be another process's. */
+  leave(event: IncomingEvent): void {
+    this.#threads.forget(this.#remembered.get(event.id) ?? [])
+    this.#remembered.delete(event.id)
   }
 
   /** Publishes what is committed and not yet sent. */
@@ -208,23 +211,6 @@ export class Turn {
     }
     const { stagedBefore = 0 } = event.data as { stagedBefore?: number }
     return threadId(about.run.id, agent.name, stagedBefore)
-  }
-
-  async #standing(config: RunnableConfig): Promise<Standing> {
-    const state = await this.#graph.getState(config)
-    const interrupts = state.tasks.flatMap(task =>
-      task.interrupts.map(interrupt => ({ id: interrupt.id ?? '', question: ApprovalQuestion.parse(interrupt.value) })),
-    )
-    const started = 'event' in state.values
-    // Not `next`: it leaves out a task whose result is kept while the checkpoint that ends its step is not.
-    return {
-      started,
-      finished: started && state.tasks.length === 0,
-      interrupts,
-      values: state.values,
-      checkpointId: state.config.configurable?.['checkpoint_id'] as string | undefined,
-      next: state.next,
-    }
   }
 
   async #runtime(run: Run, lease: LeaseReference, calls: ToolCallReport[]): Promise<StepRuntime> {

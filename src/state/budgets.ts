@@ -47,20 +47,69 @@ export class Budgets {
     this.#ttlMs = options.ttlMs
   }
 
-  /** Sets the limits of a scope that has none yet; a scope that exists keeps its own. */
-  async open(scope: string, limits: Amounts): Promise<void> {
-    await this.#change(scope, budget =>
-      budget === undefined ? [{ limits, used: {}, reserved: {}, closed: false }] : [],
-    )
+  /** A scope as one caller sees it; what it saw last is where its next change begins. */
+  account(scope: string): BudgetAccount {
+    return new BudgetAccount(this.#store, this.#ttlMs, scope)
   }
 
-  /** Reserves all of `asked` or nothing. Errors: BUDGET_EXHAUSTED when the scope was never opened. */
-  async reserve(scope: string, id: string, asked: Amounts): Promise<Reservation> {
+  /** Sets the limits of a scope that has none yet; a scope that exists keeps its own. */
+  open(scope: string, limits: Amounts): Promise<void> {
+    return this.account(scope).open(limits)
+  }
+
+  /** See {@link BudgetAccount.reserve}. */
+  reserve(scope: string, id: string, asked: Amounts): Promise<Reservation> {
+    return this.account(scope).reserve(id, asked)
+  }
+
+  /** See {@link BudgetAccount.settle}. */
+  settle(scope: string, id: string, actual: Amounts): Promise<void> {
+    return this.account(scope).settle(id, actual)
+  }
+
+  /** The run is complete: the budget goes away after a time, and until then still answers and settles. */
+  close(scope: string): Promise<void> {
+    return this.account(scope).close()
+  }
+
+  /** What is left per limited unit, for the envelope; undefined when the scope was never opened. */
+  left(scope: string): Promise<Amounts | undefined> {
+    return this.account(scope).left()
+  }
+}
+
+interface Look {
+  readonly budget: BudgetRecord | undefined
+  readonly check: Check
+}
+
+/** Changes cost one write as long as nobody else spends; where somebody does, the write is refused and the scope read again. */
+export class BudgetAccount {
+  readonly #store: StateStore
+  readonly #ttlMs: number
+  readonly #scope: string
+  #seen: Look | undefined
+
+  constructor(store: StateStore, ttlMs: number, scope: string) {
+    this.#store = store
+    this.#ttlMs = ttlMs
+    this.#scope = scope
+  }
+
+  async open(limits: Amounts): Promise<void> {
+    await this.#change(budget => (budget === undefined ? [fresh(limits)] : []))
+  }
+
+  /**
+   * Reserves all of `asked` or nothing. `limits` open a scope that has none yet.
+   * Errors: BUDGET_EXHAUSTED for a scope that was never opened.
+   */
+  async reserve(id: string, asked: Amounts, limits?: Amounts): Promise<Reservation> {
     amounts.parse(asked)
     let answer: Reservation = { kind: 'reserved' }
-    await this.#change(scope, budget => {
+    await this.#change(budget => {
       answer = { kind: 'reserved' }
-      const known = opened(scope, budget)
+      const known = opened(this.#scope, budget ?? (limits && fresh(limits)))
       if (Object.hasOwn(known.reserved, id)) return []
       for (const unit of budgetUnits) {
         const limit = known.limits[unit]
@@ -76,10 +125,10 @@ export class Budgets {
   }
 
   /** Replaces the reservation by what was used; does nothing when it was settled before. */
-  async settle(scope: string, id: string, actual: Amounts): Promise<void> {
+  async settle(id: string, actual: Amounts): Promise<void> {
     amounts.parse(actual)
-    await this.#change(scope, budget => {
-      const known = opened(scope, budget)
+    await this.#change(budget => {
+      const known = opened(this.#scope, budget)
       if (!Object.hasOwn(known.reserved, id)) return []
       const { [id]: _, ...reserved } = known.reserved
       const used = Object.fromEntries(
@@ -89,14 +138,14 @@ export class Budgets {
     })
   }
 
-  /** The run is complete: the budget goes away after a time, and until then still answers and settles. */
-  async close(scope: string): Promise<void> {
-    await this.#change(scope, budget => (budget === undefined ? [] : [{ ...budget, closed: true }]))
+  async close(): Promise<void> {
+    await this.#change(budget => (budget === undefined ? [] : [{ ...budget, closed: true }]))
   }
 
-  /** What is left per limited unit, for the envelope; undefined when the scope was never opened. */
-  async left(scope: string): Promise<Amounts | undefined> {
-    const budget = (await this.#look(scope)).budget
+  /** As it was seen last; read where it was not seen yet. */
+  async left(): Promise<Amounts | undefined> {
+    this.#seen ??= await this.#look()
+    const { budget } = this.#seen
     if (budget === undefined) return undefined
     return Object.fromEntries(
       budgetUnits.flatMap(unit => {
@@ -107,24 +156,37 @@ export class Budgets {
   }
 
   /** `decide` returns the new record, or nothing to leave it. */
-  #change(scope: string, decide: (budget: BudgetRecord | undefined) => [BudgetRecord] | []): Promise<void> {
+  #change(decide: (budget: BudgetRecord | undefined) => [BudgetRecord] | []): Promise<void> {
     return change<void>(this.#store, async () => {
-      const { budget, check } = await this.#look(scope)
-      const [next] = decide(budget)
-      if (next === undefined) return { kind: 'answer', answer: undefined }
+      const seen = this.#seen ?? (await this.#look())
+      // Whoever comes in between reads for itself, and so does the next try after a conflict.
+      this.#seen = undefined
+      const [next] = decide(seen.budget)
+      if (next === undefined) {
+        this.#seen = seen
+        return { kind: 'answer', answer: undefined }
+      }
       const lifetime = next.closed ? { ttlMs: this.#ttlMs } : {}
-      const write = { put: keys.budget(scope), value: encodeRecord(next), ...lifetime }
-      return { kind: 'write', transaction: { checks: [check], writes: [write] }, answer: undefined }
+      const write = { put: this.#key, value: encodeRecord(next), ...lifetime }
+      const onCommit = (version: number) => {
+        this.#seen = { budget: next, check: { key: this.#key, version } }
+      }
+      return { kind: 'write', transaction: { checks: [seen.check], writes: [write] }, answer: undefined, onCommit }
     })
   }
 
-  async #look(scope: string): Promise<{ budget: BudgetRecord | undefined; check: Check }> {
-    const key = keys.budget(scope)
-    const entry = await this.#store.get(key)
-    if (entry === undefined) return { budget: undefined, check: { key, absent: true } }
-    return { budget: decodeRecord(budgetRecord, entry), check: { key, version: entry.version } }
+  async #look(): Promise<Look> {
+    const entry = await this.#store.get(this.#key)
+    if (entry === undefined) return { budget: undefined, check: { key: this.#key, absent: true } }
+    return { budget: decodeRecord(budgetRecord, entry), check: { key: this.#key, version: entry.version } }
+  }
+
+  get #key(): string {
+    return keys.budget(this.#scope)
   }
 }
+
+const fresh = (limits: Amounts): BudgetRecord => ({ limits, used: {}, reserved: {}, closed: false })
 
 function spent(budget: BudgetRecord, unit: BudgetUnit): number {
   const reserved = Object.values(budget.reserved).reduce((sum, held) => sum + (held[unit] ?? 0), 0)

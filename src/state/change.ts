@@ -4,7 +4,13 @@ import type { StateStore, Transaction, TransactResult } from './store.ts'
 
 /** What one look led to: a transaction and what to answer once it is committed, or an answer without any. */
 export type Decision<T> =
-  | { readonly kind: 'write'; readonly transaction: Transaction; readonly answer: T }
+  | {
+      readonly kind: 'write'
+      readonly transaction: Transaction
+      readonly answer: T
+      /** Told the version of what was written. */
+      readonly onCommit?: (version: number) => void
+    }
   | { readonly kind: 'answer'; readonly answer: T }
 
 const mostTries = 1_000
@@ -14,13 +20,16 @@ export async function change<T>(store: StateStore, decide: () => Promise<Decisio
   for (let tries = 0; tries < mostTries; tries += 1) {
     const decision = await decide()
     if (decision.kind === 'answer') return decision.answer
-    if (committed(await store.transact(decision.transaction))) return decision.answer
+    const result = await store.transact(decision.transaction)
+    if (!committed(result)) continue
+    decision.onCommit?.(result.version)
+    return decision.answer
   }
   throw new Failure('STATE_BUSY', `A change of the state lost against other writers ${mostTries} times.`)
 }
 
 /** Whether the transaction was committed; false on a conflict. Errors: LEASE_LOST. */
-export function committed(result: TransactResult): boolean {
+export function committed(result: TransactResult): result is Extract<TransactResult, { kind: 'committed' }> {
   if (result.kind !== 'fenced') return result.kind === 'committed'
   throw new Failure('LEASE_LOST', `The lease ${result.lease} is not held any more.`)
 }

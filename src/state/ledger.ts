@@ -11,7 +11,8 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { change } from './change.ts'
+import { Failure } from '../../contracts/failures.ts'
+import { change, committed } from './change.ts'
 import { keys } from './keys.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
 import type { Check, LeaseReference, StateStore } from './store.ts'
@@ -34,11 +35,17 @@ export type Intent = z.infer<typeof intent>
 type LedgerRecord = z.infer<typeof ledgerRecord>
 
 export type Begun =
-  /** Nobody has tried: call the tool. */
-  | { readonly kind: 'fresh' }
+  /** Nobody has tried: call the tool. `intended` is for `complete`. */
+  | { readonly kind: 'fresh'; readonly intended?: Intended }
   | { readonly kind: 'done'; readonly result: unknown; readonly resultDigest: string }
   /** Somebody meant to and did not say what came of it: reconcile. */
   | { readonly kind: 'unknown'; readonly intent: Intent }
+
+/** An intent as it was written. */
+export interface Intended {
+  readonly intent: Intent
+  readonly version: number
+}
 
 export interface LedgerOptions {
   /** How long results are kept. */
@@ -59,22 +66,31 @@ export class Ledger {
 
   /** @param guard the lease of the thread, so that a replaced process begins nothing. Errors: LEASE_LOST. */
   async begin(effect: string, intent: Intent, guard?: LeaseReference): Promise<Begun> {
-    return change<Begun>(this.#store, async () => {
-      const { record, check } = await this.#look(effect)
-      if (record?.kind === 'intended') return answer({ kind: 'unknown', intent: record.intent })
-      if (record?.kind === 'done') {
-        return answer({ kind: 'done', result: record.result, resultDigest: record.resultDigest })
-      }
-      const value = encodeRecord({ kind: 'intended', intent } satisfies LedgerRecord)
-      const transaction = { checks: [check, ...guardOf(guard)], writes: [{ put: keys.ledger(effect), value }] }
-      return { kind: 'write', transaction, answer: { kind: 'fresh' } }
-    })
+    const key = keys.ledger(effect)
+    const value = encodeRecord({ kind: 'intended', intent } satisfies LedgerRecord)
+    const transaction = { checks: [{ key, absent: true } as const, ...guardOf(guard)], writes: [{ put: key, value }] }
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      // Most effects are new, so the write is tried before anything is read.
+      const result = await this.#store.transact(transaction)
+      if (committed(result)) return { kind: 'fresh', intended: { intent, version: result.version } }
+      const { record } = await this.#look(effect)
+      if (record?.kind === 'intended') return { kind: 'unknown', intent: record.intent }
+      if (record?.kind === 'done') return { kind: 'done', result: record.result, resultDigest: record.resultDigest }
+    }
+    throw new Failure('STATE_BUSY', `The intent of ${effect} came and went ${mostTries} times.`)
   }
 
-  /** Records the result; returns the one that stands, which is an earlier one if there was. Errors: LEASE_LOST. */
-  async complete(effect: string, result: unknown, guard?: LeaseReference): Promise<unknown> {
+  /**
+   * Records the result; returns the one that stands, which is an earlier one if there was. Errors: LEASE_LOST.
+   *
+   * @param intended what `begin` answered, if it did: saves a look
+   */
+  async complete(effect: string, result: unknown, guard?: LeaseReference, intended?: Intended): Promise<unknown> {
+    let known = intended
     return change<unknown>(this.#store, async () => {
-      const { record, check } = await this.#look(effect)
+      const { record, check } = known === undefined ? await this.#look(effect) : standingOf(effect, known)
+      // Where it is not as it was written, it is read.
+      known = undefined
       if (record?.kind === 'done') return answer(record.result)
       const done: LedgerRecord = {
         kind: 'done',
@@ -107,6 +123,13 @@ export class Ledger {
     return { record: decodeRecord(ledgerRecord, entry), check: { key, version: entry.version } }
   }
 }
+
+const mostTries = 100
+
+const standingOf = (effect: string, { intent, version }: Intended): { record: LedgerRecord; check: Check } => ({
+  record: { kind: 'intended', intent },
+  check: { key: keys.ledger(effect), version },
+})
 
 function answer<T>(value: T) {
   return { kind: 'answer', answer: value } as const

@@ -30,6 +30,8 @@ export function outboxWrites(agent: string, order: string, messages: readonly Ou
   }))
 }
 
+const batchSize = 100
+
 export class Outbox {
   readonly #store: StateStore
 
@@ -38,7 +40,7 @@ export class Outbox {
   }
 
   /** The oldest pending messages of an agent. */
-  async pending(agent: string, limit = 100): Promise<readonly PendingMessage[]> {
+  async pending(agent: string, limit = batchSize): Promise<readonly PendingMessage[]> {
     const entries = await this.#store.scan({ prefix: keys.outboxOf(agent), limit })
     return entries.map(entry => ({ key: entry.key, message: unpackMessage(decodeRecord(messageRecord, entry)) }))
   }
@@ -52,10 +54,13 @@ export class Outbox {
     let count = 0
     while (true) {
       const batch = await this.pending(agent)
-      if (batch.length === 0) return count
-      await publish(batch.map(({ message }) => message))
-      await this.remove(batch)
+      if (batch.length > 0) {
+        await publish(batch.map(({ message }) => message))
+        await this.remove(batch)
+      }
       count += batch.length
+      // What came since is flushed by who added it.
+      if (batch.length < batchSize) return count
     }
   }
 }

@@ -166,7 +166,8 @@ class Caller {
       return outputOf(call, begun.result)
     }
     const output = await this.#settle(call, effect, begun.kind)
-    return outputOf(call, await ledger.complete(effect, output, guard))
+    const intended = begun.kind === 'fresh' ? begun.intended : undefined
+    return outputOf(call, await ledger.complete(effect, output, guard, intended))
   }
 
   async #settle(call: Call, effect: string, begun: 'fresh' | 'unknown'): Promise<unknown> {

@@ -17,18 +17,14 @@ export interface Meter {
  * is paid for, so that a call which ends its server each time comes to an end. A call that is never settled, since the process died in it or the store was busy, stays paid for.
  */
 export function openMeter(budgets: Budgets, runId: string, granted: RunBudget): Meter {
-  let opened: Promise<void> | undefined
-  const open = () => {
-    opened ??= budgets.open(runId, { calls: granted.toolCalls, milliseconds: granted.wallMs })
-    return opened
-  }
+  const account = budgets.account(runId)
+  const limits = { calls: granted.toolCalls, milliseconds: granted.wallMs }
   return {
     spend: async work => {
-      await open()
       const id = randomUUID()
-      const { milliseconds: leftMs = granted.wallMs } = (await budgets.left(runId)) ?? {}
-      const answer = await budgets.reserve(runId, id, { calls: 1, milliseconds: 1 })
+      const answer = await account.reserve(id, { calls: 1, milliseconds: 1 }, limits)
       if (answer.kind === 'refused') throw exhausted(runId, answer.unit, answer.limit)
+      const { milliseconds: leftMs = granted.wallMs } = (await account.left()) ?? {}
       const startMs = performance.now()
       let taken = true
       try {
@@ -39,7 +35,7 @@ export function openMeter(budgets: Budgets, runId: string, granted: RunBudget): 
       } finally {
         // What came of the call counts: were this to throw, a change that was made would look like one that failed.
         const used = taken ? { calls: 1, milliseconds: Math.ceil(performance.now() - startMs) } : {}
-        await budgets.settle(runId, id, used).catch(() => undefined)
+        await account.settle(id, used).catch(() => undefined)
       }
     },
   }

@@ -37,7 +37,7 @@ describe('effect ledger', () => {
       const begun = await ledger.begin('e', intent)
       expect(begun).toMatchObject({ kind: 'done', result: { snapshot: 5, note: null } })
       time.nowMs += 1_001
-      expect(await ledger.begin('e', intent)).toEqual({ kind: 'fresh' })
+      expect(await ledger.begin('e', intent)).toMatchObject({ kind: 'fresh' })
     })
   })
 
@@ -49,11 +49,22 @@ describe('effect ledger', () => {
     })
   })
 
+  test('what was intended and has changed since is read before it is completed', async () => {
+    await withLedger(async ledger => {
+      const begun = await ledger.begin('e', intent)
+      const intended = begun.kind === 'fresh' ? begun.intended : undefined
+      expect(intended).toBeDefined()
+      await ledger.complete('e', 'first')
+      expect(await ledger.complete('e', 'second', undefined, intended)).toBe('first')
+      expect(await ledger.begin('e', intent)).toMatchObject({ kind: 'done', result: 'first' })
+    })
+  })
+
   test('a failed call leaves nothing, but does not take back a result', async () => {
     await withLedger(async ledger => {
       await ledger.begin('e', intent)
       await ledger.fail('e')
-      expect(await ledger.begin('e', intent)).toEqual({ kind: 'fresh' })
+      expect(await ledger.begin('e', intent)).toMatchObject({ kind: 'fresh' })
       await ledger.complete('e', 1)
       await ledger.fail('e')
       expect(await ledger.begin('e', intent)).toMatchObject({ kind: 'done', result: 1 })
