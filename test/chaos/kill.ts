@@ -59,7 +59,7 @@ async function unharmed(
   try {
     const end = await victims.run(workspace.dir, undefined)
     if (end.kind !== 'done') throw new Error(`an unharmed run was ${end.kind}`)
-    return { expected: await workspace.with(remainsOf), points: end.points, ms: end.ms }
+    return { expected: await workspace.with(remainsOf), points: end.places.length, ms: end.ms }
   } finally {
     await workspace.remove()
   }

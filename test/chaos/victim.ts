@@ -1,6 +1,6 @@
 /**
- * A process that waits for its orders (a workspace, and the number of a crash point or 0), runs the chain once, and kills itself at
- * that point with no chance to tidy up. Where it lives it says how many points it passed.
+ * A process that waits for its orders (a workspace, and a crash point by number or by name), runs the chain once, and kills itself at
+ * that point with no chance to tidy up. Where it lives it says which points it passed.
  */
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -8,18 +8,18 @@ import { runOnce } from '../../src/cli/chain.ts'
 import { readSettings } from '../../src/cli/settings.ts'
 import { openWorkspace } from '../../src/cli/workspace.ts'
 import { crashPoints } from './crash-points.ts'
+import { Orders } from './victims.ts'
 
 const [line] = (await once(createInterface({ input: process.stdin }), 'line')) as [string]
-const { dir, point } = JSON.parse(line) as { dir: string; point: number }
-let passed = 0
+const { dir, environment, point } = Orders.parse(JSON.parse(line))
+const passed: string[] = []
 const workspace = await openWorkspace(
-  await readSettings({ directory: dir }),
-  crashPoints(() => {
-    passed += 1
-    if (passed === point) process.kill(process.pid, 'SIGKILL')
+  await readSettings({ directory: dir, environment }),
+  crashPoints(place => {
+    passed.push(place)
+    if (point === place || point === passed.length) process.kill(process.pid, 'SIGKILL')
   }),
 )
 await runOnce(workspace)
 await workspace.close()
-process.stdout.write(`${passed}\n`)
-process.exit(0)
+process.stdout.write(JSON.stringify(passed), () => process.exit(0))

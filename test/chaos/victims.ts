@@ -1,15 +1,30 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { z } from 'zod'
 
-/** Where to hit: at the n-th crash point, or after a time, which may be in the middle of anything. */
-export type Blow = { readonly kind: 'point'; readonly number: number } | { readonly kind: 'time'; readonly ms: number }
+/** Where to hit: at the n-th crash point, the first time at a named one, or after a time, which may be in the middle of anything. */
+export type Blow =
+  | { readonly kind: 'point'; readonly number: number }
+  | { readonly kind: 'place'; readonly name: string }
+  | { readonly kind: 'time'; readonly ms: number }
 
-export const tellBlow = (blow: Blow): string =>
-  blow.kind === 'point' ? `at point ${blow.number}` : `after ${Math.round(blow.ms)} ms`
+export function tellBlow(blow: Blow): string {
+  if (blow.kind === 'place') return blow.name
+  return blow.kind === 'point' ? `at point ${blow.number}` : `after ${Math.round(blow.ms)} ms`
+}
+
+/** What a victim is told to do. */
+export const Orders = z.strictObject({
+  dir: z.string(),
+  environment: z.record(z.string(), z.string()),
+  /** Number of a crash point, or its name. */
+  point: z.union([z.number(), z.string()]).optional(),
+})
+export type Orders = z.infer<typeof Orders>
 
 export type End =
   | { readonly kind: 'killed' }
   /** It was done before the blow fell. */
-  | { readonly kind: 'done'; readonly points: number; readonly ms: number }
+  | { readonly kind: 'done'; readonly places: readonly string[]; readonly ms: number }
   | { readonly kind: 'failed'; readonly how: string }
 
 const victim = new URL('./victim.ts', import.meta.url).pathname
@@ -20,7 +35,12 @@ const hangMs = 120_000
 export class Victims {
   #next: ChildProcess = start()
 
-  async run(dir: string, blow: Blow | undefined): Promise<End> {
+  /** @param environment settings of the workspace, as a process gets them */
+  async run(
+    dir: string,
+    blow: Blow | undefined,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<End> {
     const child = this.#next
     this.#next = start()
     let output = ''
@@ -32,7 +52,9 @@ export class Victims {
       child.on('exit', (code, signal) => resolve({ code, signal }))
     })
     const startMs = performance.now()
-    child.stdin?.write(`${JSON.stringify({ dir, point: blow?.kind === 'point' ? blow.number : 0 })}\n`)
+    const point = blow?.kind === 'point' ? blow.number : blow?.kind === 'place' ? blow.name : undefined
+    const orders: Orders = { dir, environment: { ...environment }, ...(point !== undefined && { point }) }
+    child.stdin?.write(`${JSON.stringify(orders)}\n`)
     let hangs = false
     const timers = [
       setTimeout(() => {
@@ -46,7 +68,7 @@ export class Victims {
     if (hangs) return { kind: 'failed', how: `it did not end within ${hangMs} ms` }
     if (signal === 'SIGKILL') return { kind: 'killed' }
     if (code !== 0) return { kind: 'failed', how: `it ended with ${code ?? signal}` }
-    return { kind: 'done', points: Number(output.trim()), ms: performance.now() - startMs }
+    return { kind: 'done', places: JSON.parse(output), ms: performance.now() - startMs }
   }
 
   close(): void {

@@ -31,10 +31,10 @@ export async function testWorkspace(files: Readonly<Record<string, string | Uint
   return workspace
 }
 
-/** A workspace that is there already. */
-export function openTestWorkspace(dir: string): TestWorkspace {
+/** A workspace that is there already; `environment` has settings, as a process gets them. */
+export function openTestWorkspace(dir: string, environment: Readonly<Record<string, string>> = {}): TestWorkspace {
   const withOpen = async <T>(work: (workspace: Workspace) => Promise<T>, options: OpenOptions = {}): Promise<T> => {
-    const workspace = await openWorkspace(await readSettings({ directory: dir }), options)
+    const workspace = await openWorkspace(await readSettings({ directory: dir, environment }), options)
     try {
       return await work(workspace)
     } finally {

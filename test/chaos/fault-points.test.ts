@@ -1,0 +1,110 @@
+/**
+ * Kill -9 of a whole process at every kind of place around what lasts, over real Kafka and Redis: before, during and after each
+ * effect, each emit and each acknowledgement. Another process goes on; what comes of it must be what an unharmed run makes.
+ */
+import { cp, rm } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openTestWorkspace, testWorkspace } from '../flow/workspace.ts'
+import { promises } from '../promises.ts'
+import { type Servers, startServers } from '../rig/fleet.ts'
+import { memoryFolder } from '../sim/memory-folder.ts'
+import { differences, type Remains, remainsOf } from './remains.ts'
+import { type End, Victims } from './victims.ts'
+
+const minutes = 60_000
+const sessionTimeoutMs = 3_000
+
+const lamps = (more: string): string =>
+  `${['sku,title,price', ...Array.from({ length: 12 }, (_, at) => `0${1000 + at},Lamp number ${at},${at + 1}.50${more}`)].join('\n')}\n`
+
+/** What each of them changes, by the name of its crash point. */
+const effects = [
+  'catalog.putContract',
+  'catalog.putMapping',
+  'lakehouse.createTable',
+  'lakehouse.append',
+  'lakehouse.stage',
+  'lakehouse.publish',
+  // An effect that is meant, and one that was made.
+  'store.transact ledger',
+]
+const emits = [
+  // What an agent has decided to send, with the step that decided it.
+  'store.transact blob+checkpoint+head+outbox+write',
+  'bus.publish',
+  'store.transact outbox',
+]
+const acknowledgements = [
+  // The event is dealt with.
+  'store.transact inbox+run-part',
+  // The message is.
+  'store.transact delivery-note',
+]
+
+let servers: Servers
+let template: string
+let victims: Victims
+let expected: Remains
+let passed: ReadonlySet<string>
+let copies = 0
+
+/** A workspace of its own, hit once, looked at when another process has done what was left. */
+async function run(place?: string): Promise<{ end: End; remains: Remains }> {
+  copies += 1
+  const dir = await memoryFolder('points')
+  const environment = {
+    AIWORKFLOW_BUS: `kafka://${servers.kafka.brokers.join(',')}`,
+    AIWORKFLOW_KAFKA_PARTITIONS: '2',
+    AIWORKFLOW_KAFKA_SESSIONTIMEOUTMS: String(sessionTimeoutMs),
+    AIWORKFLOW_STATE: servers.redis.url,
+    AIWORKFLOW_NAMESPACE: `points-${process.pid}-${copies}`,
+  }
+  try {
+    await cp(template, dir, { recursive: true, preserveTimestamps: true })
+    const blow = place === undefined ? undefined : ({ kind: 'place', name: place } as const)
+    const end = await victims.run(dir, blow, environment)
+    return { end, remains: await openTestWorkspace(dir, environment).with(remainsOf) }
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+}
+
+beforeAll(async () => {
+  servers = await startServers()
+  template = (await testWorkspace({ 'acme/lamps-2026-01-10.csv': lamps('') })).dir
+  victims = new Victims()
+  const unharmed = await run()
+  expected = unharmed.remains
+  passed = new Set(unharmed.end.kind === 'done' ? unharmed.end.places : [])
+}, 5 * minutes)
+
+afterAll(async () => {
+  victims?.close()
+  await rm(template, { recursive: true })
+  await servers?.stop()
+})
+
+describe(`P1 P2 P4 P5: ${promises.find(({ id }) => id === 'P2')?.text}`, () => {
+  test('an unharmed run publishes, and passes every place where another is killed', () => {
+    expect(expected.faults).toEqual([])
+    expect(expected.things['runs']).toEqual(['acme/lamps-2026-01-10.csv published'])
+    const names = [...passed].map(place => place.replace(/^(before|during|after) /, ''))
+    expect(names).toEqual(expect.arrayContaining([...effects, ...emits, ...acknowledgements]))
+  })
+
+  describe.each([
+    ['an effect', effects],
+    ['an emit', emits],
+    ['an acknowledgement', acknowledgements],
+  ])('killed around %s', (_, names) => {
+    test.each(names.flatMap(name => ['before', 'during', 'after'].map(when => `${when} ${name}`)))(
+      '%s',
+      async place => {
+        const { end, remains } = await run(place)
+        expect(end.kind).toBe('killed')
+        expect(differences(expected, remains)).toEqual([])
+      },
+      2 * minutes,
+    )
+  })
+})
