@@ -38,7 +38,8 @@ export function crashPoints(at: (place: string) => void): OpenOptions {
   const named = <K extends string>(part: string, ...methods: K[]) =>
     Object.fromEntries(methods.map(method => [method, () => `${part}.${method}`])) as Record<K, () => string>
   return {
-    store: store => guarded(store, { transact: (transaction: Transaction) => `store.transact ${kindsOf(transaction)}` }),
+    store: store =>
+      guarded(store, { transact: (transaction: Transaction) => `store.transact ${kindsOf(transaction)}` }),
     bus: bus => guarded(bus, named('bus', 'publish')),
     lakehouse: lakehouse =>
       guarded(

@@ -36,11 +36,7 @@ export class Victims {
   #next: ChildProcess = start()
 
   /** @param environment settings of the workspace, as a process gets them */
-  async run(
-    dir: string,
-    blow: Blow | undefined,
-    environment: Readonly<Record<string, string>> = {},
-  ): Promise<End> {
+  async run(dir: string, blow: Blow | undefined, environment: Readonly<Record<string, string>> = {}): Promise<End> {
     const child = this.#next
     this.#next = start()
     let output = ''
