@@ -62,10 +62,10 @@ describe('a fleet', () => {
   )
 
   keeps('P1', 'P2', 'P3')(
-    '60 feeds at once, one of them poisoned, while every process is replaced: in order by feed, none delayed, none lost',
+    '200 feeds at once, one of them poisoned, while every process is replaced: in order by feed, none delayed, none lost',
     async () => {
       const fleet = await openFleet(servers)
-      const feeds = Array.from({ length: 60 }, (_, at) => `v${at}x/products`)
+      const feeds = Array.from({ length: 200 }, (_, at) => `v${at}x/products`)
       const twice = feeds.slice(0, 10)
       try {
         await fleet.startAll()
