@@ -100,8 +100,9 @@ const defaults = {
 export type SettingName = keyof typeof defaults
 export const settingNames = Object.keys(defaults) as SettingName[]
 
-/** `lakehouse.warehouse` is AIWORKFLOW_LAKEHOUSE_WAREHOUSE in the environment. */
-export const environmentName = (name: SettingName): string => `AIWORKFLOW_${name.toUpperCase().replaceAll('.', '_')}`
+/** `kafka.sessionTimeoutMs` is AIWORKFLOW_KAFKA_SESSION_TIMEOUT_MS in the environment. */
+export const environmentName = (name: SettingName): string =>
+  `AIWORKFLOW_${name.replaceAll(/(?<=[a-z])(?=[A-Z])|\./g, '_').toUpperCase()}`
 
 export interface SettingsInput {
   readonly directory: string

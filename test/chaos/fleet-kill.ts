@@ -26,18 +26,19 @@ export interface FleetKillOptions {
   readonly kills: number
   readonly seed: number
   readonly copies?: number
+  /** Kills among one round of deliveries. */
+  readonly perRound?: number
   readonly say?: (line: string) => void
 }
 
 const feeds = ['acme/lamps', 'acme/chairs', 'bolt/tables', 'bolt/shelves', 'cord/rugs', 'cord/beds']
 const rowsPerDelivery = 12
-const killsPerRound = 4
 const sessionTimeoutMs = 3_000
 /** A round that takes longer hangs. */
 const roundLimitMs = 180_000
 
 export async function killFleet(servers: Servers, options: FleetKillOptions): Promise<FleetKillReport> {
-  const { kills, seed, copies = 2, say = () => {} } = options
+  const { kills, seed, copies = 2, perRound = 4, say = () => {} } = options
   const random = seeded(seed)
   const fleet = await openFleet(servers, { sessionTimeoutMs })
   try {
@@ -57,7 +58,7 @@ export async function killFleet(servers: Servers, options: FleetKillOptions): Pr
     while (killed < kills) {
       rounds += 1
       await landRound(fleet, rounds)
-      const roles = await killSome(fleet, random, Math.min(killsPerRound, kills - killed))
+      const roles = await killSome(fleet, random, Math.min(perRound, kills - killed))
       killed += roles.length
       const endedAt = performance.now()
       const unfinished = await settle(fleet, rounds * feeds.length)

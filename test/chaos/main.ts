@@ -19,6 +19,8 @@ const { values } = parseArgs({
     template: { type: 'string' },
     /** Of every agent, over Kafka and Redis. */
     copies: { type: 'string', default: '2' },
+    /** Kills among one round of six deliveries, over Kafka and Redis. */
+    'per-round': { type: 'string', default: '4' },
   },
 })
 const [kills, seed] = [Number(values.kills), Number(values.seed)]
@@ -29,7 +31,13 @@ async function fleet(): Promise<boolean> {
   console.log(`${kills} kills from seed ${seed} over Kafka and Redis, ${values.copies} copies of every agent`)
   const servers = await startServers()
   try {
-    const report = await killFleet(servers, { kills, seed, copies: Number(values.copies), say })
+    const report = await killFleet(servers, {
+      kills,
+      seed,
+      copies: Number(values.copies),
+      perRound: Number(values['per-round']),
+      say,
+    })
     for (const fault of report.faults) console.log(`  ${fault}`)
     console.log(`${report.kills} kills among ${report.deliveries} deliveries`)
     const { lost, doubled, orphanSpans, slowestRecoverySeconds } = report

@@ -65,7 +65,7 @@ export async function openFleet({ kafka, redis }: Servers, options: FleetOptions
   const environment = {
     AIWORKFLOW_BUS: `kafka://${kafka.brokers.join(',')}`,
     AIWORKFLOW_KAFKA_PARTITIONS: '4',
-    AIWORKFLOW_KAFKA_SESSIONTIMEOUTMS: String(options.sessionTimeoutMs ?? 3_000),
+    AIWORKFLOW_KAFKA_SESSION_TIMEOUT_MS: String(options.sessionTimeoutMs ?? 3_000),
     AIWORKFLOW_STATE: redis.url,
     AIWORKFLOW_NAMESPACE: `fleet-${process.pid}-${fleets}`,
     ...Object.fromEntries(serverNames.map(name => [`AIWORKFLOW_TOOLS_${name.toUpperCase()}`, address(name)])),
