@@ -1,5 +1,7 @@
 /** Names in headers: their words, and how they are called in tables. Pure. */
 
+import anyAscii from 'any-ascii'
+
 const spelled: Readonly<Record<string, string>> = {
   ß: 'ss',
   æ: 'ae',
@@ -28,11 +30,11 @@ export function wordsOf(name: string): string[] {
     .filter(word => word !== '')
 }
 
-/** A name that is safe in any table, empty where nothing of the source name is left. */
+/** A name that is safe in any table, in Latin letters whatever it is written in; empty where nothing of the source name is left. */
 function safeName(name: string): string {
   const marked = name.replaceAll(/[%€#]/g, c => (name.trim() === c ? (spelled[c] ?? c) : ' '))
-  const safe = wordsOf(marked)
-    .join('_')
+  const safe = anyAscii(wordsOf(marked).join('_'))
+    .toLowerCase()
     .replaceAll(/[^a-z0-9_]+/g, '_')
     .replaceAll(/_+/g, '_')
     .replaceAll(/^_|_$/g, '')
