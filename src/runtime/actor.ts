@@ -133,12 +133,14 @@ class RunningActor {
   async #inOrder(event: IncomingEvent, message: OutgoingMessage, lease: LeaseReference): Promise<HandlerOutcome> {
     const feed = event.key
     const { parked } = this.#stores
-    const [known, hold] = await Promise.all([this.#known(event), parked.holdOf(this.#name, feed)])
+    let [known, hold] = await Promise.all([this.#known(event), parked.holdOf(this.#name, feed)])
     // Under the lease nobody else lets a feed wait.
     if (event.topic !== 'approval.decided' && known === undefined && hold !== undefined) {
       await this.#goOn(feed, lease)
       const place = await parked.park(this.#name, feed, event.id, message, { checks: [{ lease }] })
       if (place.kind === 'parked') return { kind: 'done' }
+      // It may have been parked before, and been worked off just now.
+      known = await this.#known(event)
     }
     await this.#once(event, lease, known)
     await this.#goOn(feed, lease)
