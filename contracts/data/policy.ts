@@ -28,6 +28,8 @@ export const AutonomyPolicy = z.strictObject({
     leadMargin: Fraction,
     /** Points per kind of evidence, summed and squeezed to a confidence. */
     weights: z.record(z.string(), z.number()),
+    /** Words at the end of a name that say in what it is counted, not what it is: units and currencies, in small letters. */
+    asides: z.array(z.string()).default([]),
     unsureRequired: z.enum(['wait', 'refuse']),
     unsureOptional: z.enum(['leave-null-and-ask', 'leave-null']),
   }),

@@ -1,6 +1,6 @@
 /**
  * What a header says about all its columns: in a file whose names read `Product Title`, `Variant Title`, the first word tells
- * levels apart and the rest tells what the column is; in `Weight (kg)` what is bracketed is said aside. Pure.
+ * levels apart and the rest tells what the column is; in `Weight (kg)` and `weight_kg` the unit is said aside. Pure.
  */
 import { tokensOf } from './names.ts'
 
@@ -10,8 +10,8 @@ export interface NameInContext {
   readonly bare: readonly string[]
   /** How specific its level is, 0 to 1: columns of the level that varies from row to row are more so. */
   readonly level: number | undefined
-  /** The tokens without what stands in brackets; equal to `tokens` where nothing does. */
-  readonly unbracketed: readonly string[]
+  /** The tokens without what is said aside; equal to `tokens` where nothing is. */
+  readonly withoutAside: readonly string[]
 }
 
 /** A first word is a level when at least this many columns begin with it. */
@@ -23,8 +23,10 @@ interface Level {
   distinct: number
 }
 
+/** @param asides words at the end of a name that say in what it is counted */
 export function inContext(
   columns: readonly { readonly sourceName: string; readonly distinctShare: number }[],
+  asides: ReadonlySet<string>,
 ): NameInContext[] {
   const all = columns.map(({ sourceName }) => tokensOf(sourceName))
   const levels = new Map<string, Level>()
@@ -37,14 +39,20 @@ export function inContext(
     levels.set(first, level)
   }
   return all.map((tokens, index) => {
-    const outside = tokensOf(columns[index]!.sourceName.replace(/\([^()]*\)|\[[^[\]]*\]/g, ' '))
-    const unbracketed = outside.length === 0 || outside.length === tokens.length ? tokens : outside
+    const withoutAside = leaveOut(columns[index]!.sourceName, tokens, asides)
     const level = tokens.length > 1 ? levels.get(tokens[0]!) : undefined
     if (level === undefined || level.members.length < columnsOfLevel) {
-      return { tokens, bare: tokens, level: undefined, unbracketed }
+      return { tokens, bare: tokens, level: undefined, withoutAside }
     }
-    return { tokens, bare: tokens.slice(sharedStart(level.members)), level: level.distinct, unbracketed }
+    return { tokens, bare: tokens.slice(sharedStart(level.members)), level: level.distinct, withoutAside }
   })
+}
+
+/** A name without what stands in brackets, or without the unit it ends with. */
+function leaveOut(name: string, tokens: string[], asides: ReadonlySet<string>): string[] {
+  const outside = tokensOf(name.replace(/\([^()]*\)|\[[^[\]]*\]/g, ' '))
+  if (outside.length > 0 && outside.length < tokens.length) return outside
+  return tokens.length > 1 && asides.has(tokens.at(-1)!) ? tokens.slice(0, -1) : tokens
 }
 
 /** How many words all begin with, each keeping at least one of its own: two for `Google Shopping / MPN` among its like. */

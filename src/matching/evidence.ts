@@ -78,13 +78,13 @@ function lexical({ column, name }: Source, target: Target, add: Add): void {
     add('context', name.level, `the level of ${shown} changes from row to row`)
 }
 
-/** As it stands, or a little less without what it says in brackets or in its level word, which then must not be what the two have in common. */
+/** As it stands, or a little less without what it says aside or in its level word, which then must not be what the two have in common. */
 function nameLikeness(name: NameInContext, tokens: readonly string[]): number {
-  const unbracketed = name.unbracketed === name.tokens ? 0 : 0.985 * likeness(name.unbracketed, tokens)
-  if (name.level === undefined) return Math.max(likeness(name.tokens, tokens), unbracketed)
+  const withoutAside = name.withoutAside === name.tokens ? 0 : 0.985 * likeness(name.withoutAside, tokens)
+  if (name.level === undefined) return Math.max(likeness(name.tokens, tokens), withoutAside)
   const said = name.tokens.slice(0, name.tokens.length - name.bare.length).filter(word => !name.bare.includes(word))
   const bare = likeness(name.bare, tokens.length > 1 ? tokens.filter(token => !said.includes(token)) : tokens)
-  return squeezed(name.tokens) === squeezed(tokens) ? 1 : Math.max(0.97 * bare, unbracketed)
+  return squeezed(name.tokens) === squeezed(tokens) ? 1 : Math.max(0.97 * bare, withoutAside)
 }
 
 const families: Readonly<Record<string, string>> = {

@@ -30,7 +30,7 @@ export function match(
   wanted: ReadonlySet<string>,
   taken: ReadonlySet<string>,
 ): ColumnMatch[] {
-  const sources = sourcesOf(contract).filter(({ column }) => !taken.has(column.name))
+  const sources = sourcesOf(contract, new Set(policy.asides)).filter(({ column }) => !taken.has(column.name))
   const targets = standard.columns
     .filter(({ name }) => wanted.has(name))
     .map(column => targetOf(column, standard.key.includes(column.name)))
@@ -66,11 +66,12 @@ export function match(
   })
 }
 
-function sourcesOf(contract: FeedContract): Source[] {
+function sourcesOf(contract: FeedContract, asides: ReadonlySet<string>): Source[] {
   const columns = contract.columns.filter(({ retired }) => retired !== true)
   const rows = Math.max(1, ...columns.map(({ quality }) => quality?.distinct ?? 0))
   const names = inContext(
     columns.map(({ sourceName, quality }) => ({ sourceName, distinctShare: (quality?.distinct ?? 0) / rows })),
+    asides,
   )
   const unique = new Set(contract.keys.filter(key => key.columns.length === 1).map(key => key.columns[0]))
   return columns.map((column, index) => ({ column, name: names[index]!, unique: unique.has(column.name) }))

@@ -136,6 +136,14 @@ describe('what decides is the catalog', () => {
     )
   })
 
+  test('a unit at the end of a name counts as said aside where policy lists it, and nowhere else', () => {
+    const policy = { ...mappingPolicy, asides: ['usd'] }
+    expect(taken(one('price_usd', 'double', '9.2'), smallStandard, policy)).toEqual({ price: 'price_usd' })
+    expect(taken(one('price_usd', 'double', '9.2'))).toEqual({})
+    expect(taken(one('price_xyz', 'double', '9.2'), smallStandard, policy)).toEqual({})
+    expect(taken(one('usd'), smallStandard, policy)).toEqual({})
+  })
+
   test('two columns that fit as well as each other are a question, even if each is sure', () => {
     const { columns, optional } = mapped(
       contractFor([
