@@ -7,7 +7,7 @@ import { agentNames, consumerGroup } from '../../contracts/chain.ts'
 import { events } from '../../contracts/events/events.ts'
 import type { Workspace } from '../../src/cli/workspace.ts'
 import { orphans } from '../../src/telemetry/orphans.ts'
-import { csv, products } from '../flow/support.ts'
+import { csv, deliveredMessage, products } from '../flow/support.ts'
 import { keeps } from '../promises.ts'
 import { type Fleet, openFleet, type Role, type Servers, startServers } from '../rig/fleet.ts'
 
@@ -207,18 +207,7 @@ describe('a fleet with two copies of every agent', () => {
     'messages that no schema accepts, of an unknown version, too large, of a wrong key',
     async () => {
       await land()
-      const poison = (id: string, data: unknown, version = 1): OutgoingMessage => ({
-        topic: 'feed.delivered',
-        key: 'acme/lamps',
-        headers: {
-          'content-type': 'application/json',
-          ce_specversion: '1.0',
-          ce_id: id,
-          ce_source: 'test',
-          ce_type: `aiworkflow.feed.delivered.v${version}`,
-        },
-        value: Buffer.from(JSON.stringify(data)),
-      })
+      const poison = (id: string, data: unknown, version = 1) => deliveredMessage(id, data, version, 'acme/lamps')
       await fleet.look(async ({ bus, stores }) => {
         const [view] = await stores.runs.all()
         const { run, delivery } = view!

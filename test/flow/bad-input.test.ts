@@ -122,7 +122,7 @@ describe('a file that does not stand still', () => {
     async () => {
       const later = 'bolt/lamps-2026-01-17.csv'
       const workspace = await workspaceWith({ [good]: csv(products(1, 30)), [later]: csv(products(1, 20)) })
-      await workspace.edit('policies/discovery.yaml', setting('settleMs', 300))
+      await workspace.edit('policies/discovery.yaml', setting('settleMs', 1_000))
       const target = join(workspace.dir, 'landing', growing)
       await writeFile(target, csv(products(1, 5)))
       const writing = setInterval(() => void appendFile(target, '\n'), 20)

@@ -1,8 +1,7 @@
 /** Messages no agent can work on: they become dead letters, and no other feed waits for them. */
 import { expect, test } from 'vitest'
-import type { OutgoingMessage } from '../../bus/bus.ts'
 import { maxMessageBytes } from '../../bus/envelope.ts'
-import { csv, products, statesOf, workspaceWith } from './support.ts'
+import { csv, deliveredMessage as message, products, statesOf, workspaceWith } from './support.ts'
 
 const file = 'acme/products-2026-01-10.csv'
 const feed = { vendor: 'other', table: 'things' }
@@ -22,19 +21,6 @@ const run = {
   cause: { kind: 'delivered' },
   budget: { toolCalls: 1, wallMs: 1, startedAt: '2026-01-10T00:00:00Z' },
 }
-
-const message = (id: string, data: unknown, version = 1, key = 'other/things'): OutgoingMessage => ({
-  topic: 'feed.delivered',
-  key,
-  headers: {
-    'content-type': 'application/json',
-    ce_specversion: '1.0',
-    ce_id: id,
-    ce_source: 'test',
-    ce_type: `aiworkflow.feed.delivered.v${version}`,
-  },
-  value: Buffer.from(JSON.stringify(data)),
-})
 
 test.each([
   ['no schema accepts', message('poison', { run }), 'MESSAGE_INVALID', 'does not fit the schema'],

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Failure } from '../../contracts/failures.ts'
 import { replay } from '../../src/cli/replay.ts'
 import { keeps } from '../promises.ts'
-import { csv, products, setting, workspaceWith } from './support.ts'
+import { csv, deliveredMessage, products, setting, workspaceWith } from './support.ts'
 
 const bad = 'acme/products-2026-01-10.csv'
 
@@ -52,19 +52,8 @@ test('a message nobody could read goes onto its topic again, byte for byte, and 
   const workspace = await workspaceWith({ 'bolt/lamps.csv': csv(products(1, 5)) })
   await workspace.edit('policies/spending.yaml', setting('perLetter', 1))
   const traceId = '7'.repeat(32)
-  const message = {
-    topic: 'feed.delivered',
-    key: 'other/things',
-    headers: {
-      'content-type': 'application/json',
-      ce_specversion: '1.0',
-      ce_id: 'from-tomorrow',
-      ce_source: 'test',
-      ce_type: 'aiworkflow.feed.delivered.v2',
-      traceparent: `00-${traceId}-${'8'.repeat(16)}-01`,
-    },
-    value: Buffer.from('{"of":"a later version"}'),
-  }
+  const later = deliveredMessage('from-tomorrow', { of: 'a later version' }, 2)
+  const message = { ...later, headers: { ...later.headers, traceparent: `00-${traceId}-${'8'.repeat(16)}-01` } }
   await workspace.with(place => place.bus.publish([message]))
   await workspace.run()
   const letter = () => workspace.with(({ stores }) => stores.deadLetters.get('from-tomorrow.planner'))

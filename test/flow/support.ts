@@ -1,5 +1,6 @@
 /** What the flow tests share: a made-up vendor's products, workspaces that go away, a person who answers, a trace to walk. */
 import { afterAll } from 'vitest'
+import type { OutgoingMessage } from '../../bus/bus.ts'
 import type { RunSummary } from '../../src/cli/chain.ts'
 import type { DeliverySummary } from '../../src/cli/summary.ts'
 import { decideApproval } from '../../src/runtime/decide-approval.ts'
@@ -91,3 +92,17 @@ export function pathOf(span: SpanRecord, spans: readonly SpanRecord[]): string[]
   const above = spans.find(candidate => candidate.spanId === span.parentSpanId)
   return above === undefined ? [] : [above.name, ...pathOf(above, spans)]
 }
+
+/** What stands on `feed.delivered`, as anybody may write it. */
+export const deliveredMessage = (id: string, data: unknown, version = 1, key = 'other/things'): OutgoingMessage => ({
+  topic: 'feed.delivered',
+  key,
+  headers: {
+    'content-type': 'application/json',
+    ce_specversion: '1.0',
+    ce_id: id,
+    ce_source: 'test',
+    ce_type: `aiworkflow.feed.delivered.v${version}`,
+  },
+  value: Buffer.from(JSON.stringify(data)),
+})
