@@ -54,9 +54,12 @@ function wideEncoding(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   if (encoding === undefined) return undefined
   // A stray zero byte in ASCII would make rare characters of its neighbours.
   const text = iconv.decode(Buffer.from(bytes.subarray(0, length)), encoding)
-  const usual = Array.from(text).filter(c => c < '\u0600').length
+  const usual = Array.from(text).filter(c => c < '\u0600' && !isControl(c)).length
   return usual > 0.8 * text.length ? encoding : undefined
 }
+
+/** What texts have next to none of, and numbers in two or four bytes a lot. */
+const isControl = (character: string): boolean => /\p{Cc}/u.test(character) && !/\s/.test(character)
 
 /** Without a character that the end of the sample cut in two. */
 function withoutOpenEnd(bytes: Uint8Array): Uint8Array {

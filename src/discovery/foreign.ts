@@ -43,7 +43,8 @@ export function refuseBinary(text: string, path: string): void {
     const c = looked.charCodeAt(i)
     if (c < 9 ? c !== 1 : (c > 13 && c < 28) || c === 0xdfff || c === 0xfffd) control++
   }
-  if (control > 8 && control > looked.length * 0.02)
+  const many = control > looked.length * 0.25 || (control > 8 && control > looked.length * 0.02)
+  if (many)
     throw new Failure(
       'FILE_BINARY',
       `${path} is no text: ${control} of its first ${looked.length} characters are none that are written.`,

@@ -13,6 +13,7 @@ test.each([
   ['a header without a line end', 'sku;title;price', 'FILE_HEADER_ONLY', '3 columns'],
   ['a preamble and a header', 'Price list\nsku;title;price\n', 'FILE_HEADER_ONLY', '3 columns'],
   ['noise', binary, 'FILE_BINARY', 'no text'],
+  ['four small numbers', Buffer.from([1, 0, 2, 0, 7, 0, 5, 0]), 'FILE_BINARY', 'no text'],
   ['a picture', Buffer.from([0x89, 0x50, 0x4e, 0x47, 1, 2, 3]), 'FILE_BINARY', 'PNG'],
   ['a workbook', Buffer.from('PK\x03\x04xxxx'), 'FILE_FORMAT_UNKNOWN', 'xlsx'],
   ['an old workbook', Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0]), 'FILE_FORMAT_UNKNOWN', 'xls'],

@@ -207,6 +207,7 @@ describe('a fleet with two copies of every agent', () => {
     'messages that no schema accepts, of an unknown version, too large, of a wrong key',
     async () => {
       await land()
+      await untilUnderWay()
       const poison = (id: string, data: unknown, version = 1) => deliveredMessage(id, data, version, 'acme/lamps')
       await fleet.look(async ({ bus, stores }) => {
         const [view] = await stores.runs.all()
