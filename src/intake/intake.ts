@@ -201,7 +201,12 @@ export class Intake {
     if (before !== undefined)
       return { kind: 'changing', file: file.path, lookAgainMs: before.lookAgainMs, behind: before.file }
     const { storeDir, landingDir, workspaceDir, catalog, telemetry } = this.#options
-    const taken = await takeFile(join(landingDir, file.path), storeDir)
+    const taken = await takeFile(join(landingDir, file.path), storeDir).catch(error => {
+      if (error instanceof Failure && error.code === 'FILE_CHANGING') return undefined
+      throw error
+    })
+    if (taken === undefined)
+      return { kind: 'changing', file: file.path, lookAgainMs: (await catalog.policies()).discovery.settleMs }
     const id = deliveryId(file.feed, taken.sha256)
     const mark = { sizeBytes: file.sizeBytes, modifiedAtMs: file.modifiedAtMs, deliveryId: id }
     for (;;) {

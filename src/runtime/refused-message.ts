@@ -38,7 +38,7 @@ export async function keepRefused(
   await stores.store.transact({
     writes: [
       DeadLetters.write({ id: letter, failed, at, message: packMessage(message), replays }),
-      ...announcement(agent, undefined, 'run.failed', failed, `${letter}-refused-${replays}`, at),
+      ...announcement(agent, 'run.failed', failed, `${letter}-refused-${replays}`, at),
     ],
   })
 }

@@ -28,7 +28,8 @@ export const retention = Object.freeze({
   inboxMs: 30 * dayMs,
   ledgerMs: 30 * dayMs,
   approvalMs: 365 * dayMs,
-  budgetMs: 30 * dayMs,
+  // As long as a run may wait for a person.
+  budgetMs: 365 * dayMs,
   failedThreadMs: 30 * dayMs,
 })
 

@@ -6,7 +6,7 @@ import { Command } from '@langchain/langgraph'
 import type { Bus, OutgoingMessage } from '../../bus/bus.ts'
 import type { ApprovalQuestion } from '../../contracts/data/approval.ts'
 import type { Decision } from '../../contracts/data/decision.ts'
-import type { Run } from '../../contracts/data/delivery.ts'
+import type { Delivery, Run } from '../../contracts/data/delivery.ts'
 import {
   type EventData,
   eventType,
@@ -24,7 +24,7 @@ import type { RunningSpan } from '../telemetry/running.ts'
 import { agentSpan, nodeSpan, sendSpan } from '../telemetry/shapes.ts'
 import type { Telemetry } from '../telemetry/tracer.ts'
 import type { Host } from '../tools/host.ts'
-import { type About, announcement } from './announcement.ts'
+import { announcement } from './announcement.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { AgentDefinition, AgentGraph, StepRuntime } from './define-agent.ts'
 import { approvalId, eventId, threadId } from './identity.ts'
@@ -44,6 +44,11 @@ export interface TurnOptions {
   readonly defaultOwner: () => Promise<string>
   readonly signal: AbortSignal
   readonly onStep?: (step: { runId: string; agent: string; node: string }) => void
+}
+
+interface About {
+  readonly run: Run
+  readonly delivery: Delivery
 }
 
 /** The work is over and only its end could not be recorded yet: that is no failure of the run, and the event comes again. */
@@ -150,7 +155,7 @@ export class Turn {
     const at = this.#now()
     await this.#end(event, values, { kind: 'failed', failure: report }, lease, [
       DeadLetters.write({ id: about.run.id, failed, at }),
-      ...this.#outbox(about, 'run.failed', failed, eventId(about.run.id, agent.name, 'run.failed', event.id)),
+      ...this.#outbox('run.failed', failed, eventId(about.run.id, agent.name, 'run.failed', event.id)),
     ])
   }
 
@@ -334,13 +339,13 @@ export class Turn {
     }
     const event = eventId(about.run.id, agent.name, 'approval.requested', id)
     const { run, delivery } = about
-    const along = this.#outbox(about, 'approval.requested', { run, delivery, approval }, event)
+    const along = this.#outbox('approval.requested', { run, delivery, approval }, event)
     await stores.approvals.request({ approval, about: { run, delivery }, threadId: thread }, along)
     return id
   }
 
-  #outbox<T extends Topic>(about: About, topic: T, data: EventData<T>, id: string): Write[] {
-    return announcement(this.#options.agent.name, about, topic, data, id, this.#now())
+  #outbox<T extends Topic>(topic: T, data: EventData<T>, id: string): Write[] {
+    return announcement(this.#options.agent.name, topic, data, id, this.#now())
   }
 
   #part(values: Record<string, unknown>): Omit<AgentPart, 'state'> {

@@ -26,7 +26,6 @@ const budgetRecord = z.object({
   limits: amounts,
   used: amounts,
   reserved: z.record(z.string(), amounts),
-  closed: z.boolean(),
 })
 
 /** Whole numbers per unit; a unit left out is zero, or no limit. */
@@ -41,7 +40,7 @@ export class Budgets {
   readonly #store: StateStore
   readonly #ttlMs: number
 
-  /** `ttlMs`: how long a budget is kept after it was closed. */
+  /** `ttlMs`: how long a budget is kept after it was last spent from. */
   constructor(store: StateStore, options: { readonly ttlMs: number }) {
     this.#store = store
     this.#ttlMs = options.ttlMs
@@ -50,31 +49,6 @@ export class Budgets {
   /** A scope as one caller sees it; what it saw last is where its next change begins. */
   account(scope: string): BudgetAccount {
     return new BudgetAccount(this.#store, this.#ttlMs, scope)
-  }
-
-  /** Sets the limits of a scope that has none yet; a scope that exists keeps its own. */
-  open(scope: string, limits: Amounts): Promise<void> {
-    return this.account(scope).open(limits)
-  }
-
-  /** See {@link BudgetAccount.reserve}. */
-  reserve(scope: string, id: string, asked: Amounts): Promise<Reservation> {
-    return this.account(scope).reserve(id, asked)
-  }
-
-  /** See {@link BudgetAccount.settle}. */
-  settle(scope: string, id: string, actual: Amounts): Promise<void> {
-    return this.account(scope).settle(id, actual)
-  }
-
-  /** The run is complete: the budget goes away after a time, and until then still answers and settles. */
-  close(scope: string): Promise<void> {
-    return this.account(scope).close()
-  }
-
-  /** What is left per limited unit, for the envelope; undefined when the scope was never opened. */
-  left(scope: string): Promise<Amounts | undefined> {
-    return this.account(scope).left()
   }
 }
 
@@ -96,6 +70,7 @@ export class BudgetAccount {
     this.#scope = scope
   }
 
+  /** Sets the limits of a scope that has none yet; a scope that exists keeps its own. */
   async open(limits: Amounts): Promise<void> {
     await this.#change(budget => (budget === undefined ? [fresh(limits)] : []))
   }
@@ -138,11 +113,7 @@ export class BudgetAccount {
     })
   }
 
-  async close(): Promise<void> {
-    await this.#change(budget => (budget === undefined ? [] : [{ ...budget, closed: true }]))
-  }
-
-  /** As it was seen last; read where it was not seen yet. */
+  /** What is left per limited unit, as it was seen last; undefined when the scope was never opened. */
   async left(): Promise<Amounts | undefined> {
     this.#seen ??= await this.#look()
     const { budget } = this.#seen
@@ -166,8 +137,7 @@ export class BudgetAccount {
         this.#seen = seen
         return { kind: 'answer', answer: undefined }
       }
-      const lifetime = next.closed ? { ttlMs: this.#ttlMs } : {}
-      const write = { put: this.#key, value: encodeRecord(next), ...lifetime }
+      const write = { put: this.#key, value: encodeRecord(next), ttlMs: this.#ttlMs }
       const onCommit = (version: number) => {
         this.#seen = { budget: next, check: { key: this.#key, version } }
       }
@@ -186,7 +156,7 @@ export class BudgetAccount {
   }
 }
 
-const fresh = (limits: Amounts): BudgetRecord => ({ limits, used: {}, reserved: {}, closed: false })
+const fresh = (limits: Amounts): BudgetRecord => ({ limits, used: {}, reserved: {} })
 
 function spent(budget: BudgetRecord, unit: BudgetUnit): number {
   const reserved = Object.values(budget.reserved).reduce((sum, held) => sum + (held[unit] ?? 0), 0)

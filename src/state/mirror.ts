@@ -8,8 +8,14 @@
  *    wrote there or has the lease by now, is refused.
  * 3. A prefix whose content is in doubt, after a conflict or an answer that never came, is not remembered any longer.
  */
-import type { Entry, ScanOptions, StateStore, Transaction, TransactResult } from './store.ts'
-import { scanAll } from './store.ts'
+import {
+  type Entry,
+  type ScanOptions,
+  type StateStore,
+  scanAll,
+  type Transaction,
+  type TransactResult,
+} from './store.ts'
 
 const scanLimit = 1_000
 
@@ -57,20 +63,15 @@ export class MirrorStore implements StateStore {
   }
 
   async transact(transaction: Transaction): Promise<TransactResult> {
-    const { checks = [], writes } = transaction
-    const touched = [
-      ...writes.map(write => ('put' in write ? write.put : write.delete)),
-      ...checks.flatMap(check => ('key' in check ? [check.key] : [])),
-    ]
     const result = await this.#store.transact(transaction).catch(error => {
-      this.#doubt(touched)
+      this.#doubt(transaction)
       throw error
     })
     if (result.kind !== 'committed') {
-      this.#doubt(touched)
+      this.#doubt(transaction)
       return result
     }
-    for (const write of writes) {
+    for (const write of transaction.writes) {
       if ('delete' in write) this.#below(write.delete)?.delete(write.delete)
       else {
         const { put: key, value } = write
@@ -107,9 +108,13 @@ export class MirrorStore implements StateStore {
     return end < 0 ? undefined : this.#open.get(key.slice(0, end + 1))
   }
 
-  #doubt(keys: readonly string[]): void {
+  #doubt({ checks = [], writes }: Transaction): void {
+    const touched = [
+      ...writes.map(write => ('put' in write ? write.put : write.delete)),
+      ...checks.flatMap(check => ('key' in check ? [check.key] : [])),
+    ]
     for (const [prefix, entries] of this.#open)
-      if (keys.some(key => this.#below(key) === entries)) this.#open.delete(prefix)
+      if (touched.some(key => this.#below(key) === entries)) this.#open.delete(prefix)
   }
 }
 

@@ -2,20 +2,20 @@
  * Kill -9 of a whole process at every kind of place around what lasts, over real Kafka and Redis: before, during and after each
  * effect, each emit and each acknowledgement. Another process goes on; what comes of it must be what an unharmed run makes.
  */
-import { cp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openTestWorkspace, testWorkspace } from '../flow/workspace.ts'
+import { csv, products } from '../flow/support.ts'
+import { testWorkspace } from '../flow/workspace.ts'
 import { keeps } from '../promises.ts'
 import { type Servers, startServers } from '../rig/fleet.ts'
-import { memoryFolder } from '../sim/memory-folder.ts'
+import { copyOf } from './kill.ts'
 import { differences, type Remains, remainsOf } from './remains.ts'
 import { type End, Victims } from './victims.ts'
 
 const minutes = 60_000
 const sessionTimeoutMs = 3_000
 
-const lamps = (more: string): string =>
-  `${['sku,title,price', ...Array.from({ length: 12 }, (_, at) => `0${1000 + at},Lamp number ${at},${at + 1}.50${more}`)].join('\n')}\n`
+const lamps = csv(products(1, 12))
 
 /** What each of them changes, by the name of its crash point. */
 const effects = [
@@ -51,7 +51,6 @@ let copies = 0
 /** A workspace of its own, hit once, looked at when another process has done what was left. */
 async function run(place?: string): Promise<{ end: End; remains: Remains }> {
   copies += 1
-  const dir = await memoryFolder('points')
   const environment = {
     AIWORKFLOW_BUS: `kafka://${servers.kafka.brokers.join(',')}`,
     AIWORKFLOW_KAFKA_PARTITIONS: '2',
@@ -59,19 +58,19 @@ async function run(place?: string): Promise<{ end: End; remains: Remains }> {
     AIWORKFLOW_STATE: servers.redis.url,
     AIWORKFLOW_NAMESPACE: `points-${process.pid}-${copies}`,
   }
+  const workspace = await copyOf(template, environment)
   try {
-    await cp(template, dir, { recursive: true, preserveTimestamps: true })
     const blow = place === undefined ? undefined : ({ kind: 'place', name: place } as const)
-    const end = await victims.run(dir, blow, environment)
-    return { end, remains: await openTestWorkspace(dir, environment).with(remainsOf) }
+    const end = await victims.run(workspace.dir, blow, environment)
+    return { end, remains: await workspace.with(remainsOf) }
   } finally {
-    await rm(dir, { recursive: true })
+    await workspace.remove()
   }
 }
 
 beforeAll(async () => {
   servers = await startServers()
-  template = (await testWorkspace({ 'acme/lamps-2026-01-10.csv': lamps('') })).dir
+  template = (await testWorkspace({ 'acme/lamps-2026-01-10.csv': lamps })).dir
   victims = new Victims()
   const unharmed = await run()
   expected = unharmed.remains

@@ -105,8 +105,12 @@ function drawBlow(random: Random, points: number, ms: number): Blow {
     : { kind: 'time', ms: random.next() * ms }
 }
 
-async function copyOf(template: string): Promise<TestWorkspace> {
+/** A workspace of its own; the caller removes it. */
+export async function copyOf(
+  template: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<TestWorkspace> {
   const dir = await memoryFolder('kill')
   await cp(template, dir, { recursive: true, preserveTimestamps: true })
-  return openTestWorkspace(dir)
+  return openTestWorkspace(dir, environment)
 }

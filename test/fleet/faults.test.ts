@@ -86,6 +86,14 @@ const intact = (name: string) =>
     }
   })
 
+/** Lands a day's deliveries, lets the fault come upon them, and looks at what came of it. */
+async function amid(name: string, fault: () => Promise<unknown>): Promise<void> {
+  await land()
+  await untilUnderWay()
+  await fault()
+  await intact(name)
+}
+
 const member = (role: Role) => fleet.members.get(role)![0]!
 
 describe('a fleet with two copies of every agent', () => {
@@ -93,23 +101,13 @@ describe('a fleet with two copies of every agent', () => {
 
   survives(
     'the broker is killed and restarted in mid-run',
-    async () => {
-      await land()
-      await untilUnderWay()
-      await servers.kafka.restart({ how: 'kill', downMs: 2_000 })
-      await intact('broker')
-    },
+    () => amid('broker', () => servers.kafka.restart({ how: 'kill', downMs: 2_000 })),
     3 * minutes,
   )
 
   survives(
     'Redis is killed and restarted with its append-only file in mid-run',
-    async () => {
-      await land()
-      await untilUnderWay()
-      await servers.redis.restart({ how: 'kill', downMs: 2_000 })
-      await intact('Redis')
-    },
+    () => amid('Redis', () => servers.redis.restart({ how: 'kill', downMs: 2_000 })),
     3 * minutes,
   )
 
@@ -117,12 +115,11 @@ describe('a fleet with two copies of every agent', () => {
     'each tool server is killed inside a call',
     async () => {
       for (const role of ['filesystem', 'metadata', 'lakehouse'] as const) {
-        await land()
-        await untilUnderWay()
-        await fleet.end(member(role), 'kill')
-        await delay(1_000)
-        await fleet.start(role)
-        await intact(role)
+        await amid(role, async () => {
+          await fleet.end(member(role), 'kill')
+          await delay(1_000)
+          await fleet.start(role)
+        })
       }
     },
     5 * minutes,
@@ -131,12 +128,11 @@ describe('a fleet with two copies of every agent', () => {
   survives(
     'a tool takes three times the session time-out',
     async () => {
-      await land()
-      await untilUnderWay()
-      member('lakehouse').pause()
-      await delay(3 * sessionTimeoutMs)
-      member('lakehouse').resume()
-      await intact('slow tool')
+      await amid('slow tool', async () => {
+        member('lakehouse').pause()
+        await delay(3 * sessionTimeoutMs)
+        member('lakehouse').resume()
+      })
     },
     3 * minutes,
   )
@@ -145,13 +141,12 @@ describe('a fleet with two copies of every agent', () => {
     'each agent is stopped for longer than the session time-out, then continued',
     async () => {
       for (const role of agentNames) {
-        await land()
-        await untilUnderWay()
-        const stopped = member(role)
-        stopped.pause()
-        await delay(2 * sessionTimeoutMs)
-        stopped.resume()
-        await intact(`${role} stopped`)
+        await amid(`${role} stopped`, async () => {
+          const stopped = member(role)
+          stopped.pause()
+          await delay(2 * sessionTimeoutMs)
+          stopped.resume()
+        })
       }
     },
     5 * minutes,
@@ -161,14 +156,13 @@ describe('a fleet with two copies of every agent', () => {
     'one copy is killed while the other rebalances',
     async () => {
       for (const role of agentNames) {
-        await land()
-        await untilUnderWay()
-        // A third copy makes the group rebalance, and another is killed in the middle of that.
-        const [first] = fleet.members.get(role)!
-        const third = fleet.start(role)
-        await fleet.end(first!, 'kill')
-        await third
-        await intact(`${role} killed in a rebalance`)
+        await amid(`${role} killed in a rebalance`, async () => {
+          // A third copy makes the group rebalance, and another is killed in the middle of that.
+          const [first] = fleet.members.get(role)!
+          const third = fleet.start(role)
+          await fleet.end(first!, 'kill')
+          await third
+        })
       }
     },
     5 * minutes,
@@ -206,23 +200,23 @@ describe('a fleet with two copies of every agent', () => {
   survives(
     'messages that no schema accepts, of an unknown version, too large, of a wrong key',
     async () => {
-      await land()
-      await untilUnderWay()
-      const poison = (id: string, data: unknown, version = 1) => deliveredMessage(id, data, version, 'acme/lamps')
-      await fleet.look(async ({ bus, stores }) => {
-        const [view] = await stores.runs.all()
-        const { run, delivery } = view!
-        const other = { ...delivery, feed: { vendor: 'bolt', table: 'lamps' } }
-        await bus.publish([
-          poison('p-schema', { run }),
-          poison('p-version', { run, delivery }, 2),
-          poison('p-large', 'x'.repeat(maxMessageBytes - 2)),
-          poison('p-key', { run, delivery: other }),
-        ])
-        const letters = ['p-schema', 'p-version', 'p-large', 'p-key'].map(id => `${id}.planner`)
-        while ((await Promise.all(letters.map(id => stores.deadLetters.find(id)))).includes(undefined)) await delay(50)
+      await amid('poisoned', async () => {
+        const poison = (id: string, data: unknown, version = 1) => deliveredMessage(id, data, version, 'acme/lamps')
+        await fleet.look(async ({ bus, stores }) => {
+          const [view] = await stores.runs.all()
+          const { run, delivery } = view!
+          const other = { ...delivery, feed: { vendor: 'bolt', table: 'lamps' } }
+          await bus.publish([
+            poison('p-schema', { run }),
+            poison('p-version', { run, delivery }, 2),
+            poison('p-large', 'x'.repeat(maxMessageBytes - 2)),
+            poison('p-key', { run, delivery: other }),
+          ])
+          const letters = ['p-schema', 'p-version', 'p-large', 'p-key'].map(id => `${id}.planner`)
+          while ((await Promise.all(letters.map(id => stores.deadLetters.find(id)))).includes(undefined))
+            await delay(50)
+        })
       })
-      await intact('poisoned')
     },
     3 * minutes,
   )

@@ -74,7 +74,9 @@ describe('regressions', () => {
   keeps('P4')('a call that was answered and could not be paid for: it is not taken for one that failed', () =>
     endsWell(stores => ({
       ...stores,
-      budgets: butFor(stores.budgets, { settle: busy }),
+      budgets: butFor(stores.budgets, {
+        account: scope => butFor(stores.budgets.account(scope), { settle: busy }),
+      }),
     })),
   )
 

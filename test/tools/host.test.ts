@@ -295,7 +295,7 @@ describe('the door: budgets and spans', () => {
     const agent = (await start({ 'lakehouse.publish': () => ({ outcome: 'published', snapshotId: '1' }) }))('validator')
     await codeOf(agent.call('lakehouse.create_table', {} as never))
     for (let times = 0; times < 3; times += 1) await agent.call('lakehouse.publish', publishing)
-    expect((await budgets.left(run))?.calls).toBe(99)
+    expect((await budgets.account(run).left())?.calls).toBe(99)
   })
 
   test('a span per call with the server below it; arguments only as a digest', async () => {

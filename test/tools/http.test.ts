@@ -256,7 +256,7 @@ describe('tools over HTTP', () => {
       await expect(tools.call('lakehouse.query', { sql: 'SELECT 1' })).rejects.toMatchObject({
         code: 'TOOL_UNREACHABLE',
       })
-    const left = await new Budgets(store, { ttlMs: 60_000 }).left(run)
+    const left = await new Budgets(store, { ttlMs: 60_000 }).account(run).left()
     expect(left).toEqual({ calls: budget.toolCalls, milliseconds: budget.wallMs })
   })
 
