@@ -1,8 +1,8 @@
 /**
  * One tool server over MCP's streamable HTTP (revision 2025-11-25, section Transports), for agents in other processes.
  *
- * Owns a listening socket. It keeps no session: every POST is answered by a connection of its own, so a server that was restarted
- * serves a client that knew the one before. Invariants:
+ * Owns a listening socket. It keeps no session, but for a server whose tools ask their client back (`conversations.ts`): every POST
+ * is answered by a connection of its own, so a server that was restarted serves a client that knew the one before. Invariants:
  *  1. Nothing but `/healthz` is answered without a token of this workspace, and a token opens its holder's tools only.
  *  2. A request whose `Host` or `Origin` names another place is refused, so that no page in a browser reaches a server on loopback
  *     by a name of its own (DNS rebinding).
@@ -14,6 +14,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { Failure } from '../../contracts/failures.ts'
+import { conversations } from './conversations.ts'
 import type { Caller, ToolServer } from './server.ts'
 import { holderOf, mayCall } from './tokens.ts'
 
@@ -24,6 +25,8 @@ export interface HttpOptions {
   readonly port: number
   /** What tokens are checked by, see tokens.ts. */
   readonly secret: string
+  /** Where tools ask their client back: how long a session that nobody uses is kept. */
+  readonly sessionIdleMs?: number | undefined
 }
 
 export interface HttpServer {
@@ -43,6 +46,10 @@ const keepAliveMs = 5_000
 export async function serveToolsOverHttp(server: ToolServer, options: HttpOptions): Promise<HttpServer> {
   const { host = loopback, port, secret } = options
   const names = new Set(['localhost', loopback, '[::1]', host])
+  const transportOptions = { keepAliveMs, maxRequestBodySize: mostRequestBytes }
+  const sessions = server.asksBack
+    ? conversations(server, transportOptions, { idleMs: options.sessionIdleMs })
+    : undefined
   let open = 0
   let idle: () => void = () => {}
 
@@ -63,12 +70,16 @@ export async function serveToolsOverHttp(server: ToolServer, options: HttpOption
       response.setHeader('WWW-Authenticate', 'Bearer realm="aiworkflow"')
       return refuse(response, 401, 'A token of this workspace is needed: aiworkflow tools token HOLDER DIR')
     }
+    const caller: Caller = { name: holder, may: tool => mayCall(holder, `${server.name}.${tool}`) }
+    if (sessions) {
+      if (await sessions.answer(request, response, caller)) return
+      return refuse(response, 404, 'There is no such session, or no more: begin another.')
+    }
     if (request.method !== 'POST') {
       response.setHeader('Allow', 'POST')
       return refuse(response, 405, 'There are no sessions to listen to or to end: POST each call.')
     }
-    const caller: Caller = { name: holder, may: tool => mayCall(holder, `${server.name}.${tool}`) }
-    const transport = new StreamableHTTPServerTransport({ keepAliveMs, maxRequestBodySize: mostRequestBytes })
+    const transport = new StreamableHTTPServerTransport(transportOptions)
     const connection = await server.connect(transport as Parameters<ToolServer['connect']>[0], caller)
     response.once('close', () => void connection.settled().then(() => connection.close()))
     await transport.handleRequest(request, response)
@@ -109,6 +120,7 @@ export async function serveToolsOverHttp(server: ToolServer, options: HttpOption
         })
         clearTimeout(late)
       }
+      await sessions?.close()
       http.closeAllConnections()
       await closed
     },

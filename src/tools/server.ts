@@ -50,6 +50,8 @@ export type Spans = Pick<Telemetry, 'withSpan'>
 /** A set of tools that any number of clients can be connected to. */
 export interface ToolServer {
   readonly name: string
+  /** Its tools ask the client something in the middle of a call, so that over HTTP a session joins the answer to the call. */
+  readonly asksBack: boolean
   /** Serves one client until either side closes. Without a caller, whoever is at the other end may call every tool. */
   connect(transport: Transport, caller?: Caller): Promise<Connection>
 }
@@ -76,6 +78,7 @@ export interface ServeOptions {
 
 /** What a server offers besides tools whose answers are data of a contract. */
 export interface Beyond {
+  readonly asksBack?: boolean
   readonly tools?: Readonly<Record<string, PlainTool>>
   /** More of the protocol than tools: adds handlers to the server of every connection. */
   readonly configure?: (server: Server) => void
@@ -163,7 +166,7 @@ export function serveTools<C extends ToolContracts>(
     return { closed, settled: async () => void (await Promise.allSettled(running)), close: () => server.close() }
   }
 
-  return { name, connect }
+  return { name, asksBack: beyond.asksBack ?? false, connect }
 }
 
 export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>

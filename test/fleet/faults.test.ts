@@ -5,8 +5,11 @@ import type { OutgoingMessage } from '../../bus/bus.ts'
 import { maxMessageBytes } from '../../bus/envelope.ts'
 import { agentNames, consumerGroup } from '../../contracts/chain.ts'
 import { events } from '../../contracts/events/events.ts'
+import type { ServerName } from '../../contracts/tools/index.ts'
 import type { Workspace } from '../../src/cli/workspace.ts'
+import { own } from '../../src/telemetry/names.ts'
 import { orphans } from '../../src/telemetry/orphans.ts'
+import type { SpanRecord } from '../../src/telemetry/record.ts'
 import { csv, deliveredMessage, products } from '../flow/support.ts'
 import { keeps } from '../promises.ts'
 import { type Fleet, openFleet, type Role, type Servers, startServers } from '../rig/fleet.ts'
@@ -49,6 +52,36 @@ const untilUnderWay = () =>
       await delay(20)
     }
   })
+
+/** The calls that a tool server is at work on, as it has said itself in the journal. */
+const callsUnderWay = ({ telemetry: { journal } }: Workspace, role: ServerName): SpanRecord[] =>
+  journal
+    .traces({ limit: 20 })
+    .filter(({ open }) => open > 0)
+    .flatMap(({ traceId }) => journal.spansOf(traceId))
+    .filter(
+      ({ kind, state, attributes }) =>
+        kind === 'server' && state.kind === 'open' && attributes[own.toolServer] === role,
+    )
+
+/** Kills a tool server while it is at work on a call; answers that call's span. */
+async function killInsideCall(role: ServerName): Promise<SpanRecord> {
+  const server = member(role)
+  const call = await fleet.look(async workspace => {
+    while (true) {
+      if (callsUnderWay(workspace, role).length > 0) {
+        // A call that is still open once the server stands still is open when it is killed.
+        server.pause()
+        const [open] = callsUnderWay(workspace, role)
+        if (open) return open
+        server.resume()
+      }
+      await delay(1)
+    }
+  })
+  await fleet.end(server, 'kill')
+  return call
+}
 
 /** Waits until everything is through; then every row of every delivery is there once, and every run is one whole trace. */
 const intact = (name: string) =>
@@ -115,10 +148,15 @@ describe('a fleet with two copies of every agent', () => {
     'each tool server is killed inside a call',
     async () => {
       for (const role of ['filesystem', 'metadata', 'lakehouse'] as const) {
-        await amid(role, async () => {
-          await fleet.end(member(role), 'kill')
-          await delay(1_000)
-          await fleet.start(role)
+        await land()
+        const call = await killInsideCall(role)
+        await delay(1_000)
+        await fleet.start(role)
+        await intact(role)
+        const spans = await fleet.look(async ({ telemetry }) => telemetry.journal.spansOf(call.traceId))
+        expect(spans.find(({ spanId }) => spanId === call.spanId)?.state).toMatchObject({
+          status: 'error',
+          message: 'interrupted',
         })
       }
     },

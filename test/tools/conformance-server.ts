@@ -8,6 +8,9 @@ import {
   type CallToolResult,
   CompleteRequestSchema,
   type ContentBlock,
+  CreateMessageResultSchema,
+  type ElicitRequestFormParams,
+  ElicitResultSchema,
   GetPromptRequestSchema,
   type GetPromptResult,
   ListPromptsRequestSchema,
@@ -21,7 +24,7 @@ import {
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { Failure } from '../../contracts/failures.ts'
-import { type PlainTool, serveTools, type ToolServer } from '../../src/tools/server.ts'
+import { type Extra, type PlainTool, serveTools, type ToolServer } from '../../src/tools/server.ts'
 
 /** One red pixel. */
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=='
@@ -42,6 +45,30 @@ const tool = (description: string, call: PlainTool['call']): PlainTool => ({
 })
 const saying = (description: string, ...content: ContentBlock[]): PlainTool =>
   tool(description, (): CallToolResult => ({ content }))
+
+/** A tool that asks its client something before it answers with a text. */
+const asking = (
+  properties: Readonly<Record<string, object>>,
+  answer: (args: Readonly<Record<string, unknown>>, extra: Extra) => Promise<string>,
+): PlainTool => ({
+  listing: {
+    description: 'Asks its client.',
+    inputSchema: { type: 'object', properties, required: Object.keys(properties) },
+  },
+  call: async (args, extra) => ({ content: [text(await answer(args, extra))] }),
+})
+
+async function elicit(
+  sendRequest: Extra['sendRequest'],
+  message: string,
+  properties: ElicitRequestFormParams['requestedSchema']['properties'],
+  required?: string[],
+): Promise<string> {
+  const requestedSchema = { type: 'object' as const, properties, ...(required && { required }) }
+  const params = { mode: 'form' as const, message, requestedSchema }
+  const { action, content } = await sendRequest({ method: 'elicitation/create', params }, ElicitResultSchema)
+  return `action=${action}, content=${JSON.stringify(content)}`
+}
 
 const tools: Record<string, PlainTool> = {
   test_simple_text: saying('Says a text.', text('This is a simple text response for testing.')),
@@ -75,6 +102,42 @@ const tools: Record<string, PlainTool> = {
       await delay(50)
     }
     return { content: [text('Done in three steps.')] }
+  }),
+  test_sampling: asking({ prompt: { type: 'string' } }, async ({ prompt }, { sendRequest }) => {
+    const asked = { role: 'user' as const, content: { type: 'text' as const, text: String(prompt) } }
+    const { content } = await sendRequest(
+      { method: 'sampling/createMessage', params: { messages: [asked], maxTokens: 100 } },
+      CreateMessageResultSchema,
+    )
+    return `LLM response: ${content.type === 'text' ? content.text : content.type}`
+  }),
+  test_elicitation: asking({ message: { type: 'string' } }, async ({ message }, { sendRequest }) => {
+    const said = (description: string) => ({ type: 'string' as const, description })
+    const properties = { username: said("User's response"), email: said("User's email address") }
+    return `User response: ${await elicit(sendRequest, String(message), properties, ['username', 'email'])}`
+  }),
+  test_elicitation_sep1034_defaults: asking({}, async (_args, { sendRequest }) => {
+    const answered = await elicit(sendRequest, 'Everything has a default.', {
+      name: { type: 'string', default: 'John Doe' },
+      age: { type: 'integer', default: 30 },
+      score: { type: 'number', default: 95.5 },
+      status: { type: 'string', enum: ['active', 'inactive', 'pending'], default: 'active' },
+      verified: { type: 'boolean', default: true },
+    })
+    return `Elicitation completed: ${answered}`
+  }),
+  test_elicitation_sep1330_enums: asking({}, async (_args, { sendRequest }) => {
+    const plain = ['option1', 'option2', 'option3']
+    const titles = ['First', 'Second', 'Third']
+    const titled = (end: string) => titles.map((title, at) => ({ const: `value${at + 1}`, title: `${title} ${end}` }))
+    const answered = await elicit(sendRequest, 'Choose.', {
+      untitledSingle: { type: 'string', enum: plain },
+      titledSingle: { type: 'string', oneOf: titled('Option') },
+      legacyEnum: { type: 'string', enum: ['opt1', 'opt2', 'opt3'], enumNames: titles },
+      untitledMulti: { type: 'array', items: { type: 'string', enum: plain } },
+      titledMulti: { type: 'array', items: { anyOf: titled('Choice') } },
+    })
+    return `Elicitation completed: ${answered}`
   }),
   test_error_handling: tool('Always fails.', () => {
     throw new Failure('INTERNAL', 'This tool intentionally returns an error for testing.')
@@ -152,5 +215,5 @@ function configure(server: Server): void {
 
 export function conformanceServer(): ToolServer {
   const capabilities = { logging: {}, completions: {}, resources: { subscribe: true }, prompts: {} }
-  return serveTools('fixture', {}, {}, undefined, { beyond: { tools, configure, capabilities } })
+  return serveTools('fixture', {}, {}, undefined, { beyond: { asksBack: true, tools, configure, capabilities } })
 }
