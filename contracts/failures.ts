@@ -62,6 +62,22 @@ export const failures = {
   RECONCILIATION_FAILED: t('Records were lost or doubled between source and table: reload the delivery.'),
   ENGINE_FAILED: again('The engine gave up on the statement; it is tried again.'),
   DISK_FULL: t('Free disk space below the workspace, then replay the run.'),
+  // language models
+  MODEL_POLICY_MISSING: t(
+    'Add catalog/policies/model.yaml: `aiworkflow init` puts one there that asks little and applies nothing.',
+  ),
+  MODEL_PROVIDER_UNKNOWN: t('Name a provider that is there, or the base address of an OpenAI-compatible server.'),
+  MODEL_KEY_MISSING: t('Give the key in the environment as AIWORKFLOW_MODEL_KEY.'),
+  MODEL_BUSY: again('The provider refused for now and nothing was paid; it is asked again later.'),
+  MODEL_UNREACHABLE: again('The provider could not be reached and nothing was paid; it is asked again later.'),
+  MODEL_REFUSED: t('The provider takes neither this request nor the same one later: correct model, key or request.'),
+  MODEL_UNANSWERED: t(
+    'Nobody knows whether the call was paid for: allow another with `unknownOutcome: again` in catalog/policies/model.yaml, or let a person answer.',
+  ),
+  MODEL_ANSWER_INVALID: t('The model did not answer as it was asked: mend the prompt, or let a person answer.'),
+  MODEL_PAUSED: t('The provider failed too often in a row; people are asked until it has rested.'),
+  PROMPT_INVALID: t('Correct the prompt at the place named.'),
+  WORKFLOW_UNKNOWN: t('Name a model, since only the known workflows run without one.'),
   // runtime
   MESSAGE_INVALID: t('The message fits no released schema: look at it with `aiworkflow dead-letters DIR`.'),
   MESSAGE_TOO_LARGE: t('Send data by reference.'),

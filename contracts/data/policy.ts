@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Count, Fraction, Owner } from './common.ts'
+import { ModelPolicy } from './model.ts'
 
 /** What a policy says of a decision: take it, ask a person first, or refuse the delivery. */
 export const Verdict = z.enum(['accept', 'ask', 'refuse'])
@@ -89,5 +90,7 @@ export const Policies = z.strictObject({
   discovery: DiscoveryPolicy,
   spending: SpendingPolicy,
   compute: ComputePolicy,
+  /** Absent: no model is asked, whatever the settings name. */
+  model: ModelPolicy.optional(),
 })
 export type Policies = z.infer<typeof Policies>

@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import type { Feed } from '../../contracts/data/common.ts'
 import { type ContractRef, FeedContract } from '../../contracts/data/feed-contract.ts'
 import { Mapping, type MappingRef } from '../../contracts/data/mapping.ts'
+import { ModelPolicy } from '../../contracts/data/model.ts'
 import {
   AutonomyPolicy,
   ComputePolicy,
@@ -47,7 +48,7 @@ const mappingFiles: FileKind<Mapping> = {
  * standards/*.yaml                              one Standard each
  * rules/*.yaml                                  one RuleBook each, merged by file name
  * vendors.yaml                                  VendorRegister
- * policies/{autonomy,discovery,spending,compute}.yaml
+ * policies/{autonomy,discovery,spending,compute}.yaml, and model.yaml where a language model may be asked
  * feeds/<vendor>/<table>/contract.vN.odcs.yaml  FeedContract in ODCS form
  * feeds/<vendor>/<table>/mapping.vN.yaml        Mapping
  * ```
@@ -91,13 +92,14 @@ export class FileCatalog implements Catalog {
   }
 
   async policies(): Promise<Policies> {
-    const [autonomy, discovery, spending, compute] = await Promise.all([
+    const [autonomy, discovery, spending, compute, model] = await Promise.all([
       this.#required('policies/autonomy.yaml', AutonomyPolicy),
       this.#required('policies/discovery.yaml', DiscoveryPolicy),
       this.#required('policies/spending.yaml', SpendingPolicy),
       this.#required('policies/compute.yaml', ComputePolicy),
+      this.#optional('policies/model.yaml', ModelPolicy),
     ])
-    return { autonomy, discovery, spending, compute }
+    return { autonomy, discovery, spending, compute, ...(model && { model }) }
   }
 
   contract(feed: Feed, version?: number): Promise<FeedContract | undefined> {
@@ -151,9 +153,12 @@ export class FileCatalog implements Catalog {
   }
 
   async #required<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>> {
-    const file = join(this.#root, path)
-    const document = await this.#cache.read(file, (text, name) => parseDocument(schema, text, name))
+    const document = await this.#optional(path, schema)
     if (document !== undefined) return document
-    throw new Failure('CATALOG_MISSING', `${this.#cache.name(file)} is not there`)
+    throw new Failure('CATALOG_MISSING', `${this.#cache.name(join(this.#root, path))} is not there`)
+  }
+
+  #optional<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S> | undefined> {
+    return this.#cache.read(join(this.#root, path), (text, name) => parseDocument(schema, text, name))
   }
 }

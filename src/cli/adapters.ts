@@ -9,6 +9,8 @@ import { ownerIsDead } from '../../bus/owner.ts'
 import { localPartitions } from '../../contracts/chain.ts'
 import { Failure } from '../../contracts/failures.ts'
 import { type ServerName, serverNames } from '../../contracts/tools/index.ts'
+import { Model, type ModelOptions } from '../model/model.ts'
+import { createClient } from '../model/providers.ts'
 import { StateDeliveryNotes } from '../state/delivery-notes.ts'
 import { RedisStateStore } from '../state/redis.ts'
 import { SqliteStateStore } from '../state/sqlite.ts'
@@ -83,6 +85,29 @@ export const localServers = (settings: Settings): readonly ServerName[] =>
 
 export const spanExporter = (settings: Settings): SpanExporter | undefined =>
   settings.telemetry === 'otlp' ? otlpExporter() : undefined
+
+/** The models of a workspace by name, each made once. */
+export function modelsOf(
+  { settings, secrets }: Pick<Place, 'settings' | 'secrets'>,
+  around: Omit<ModelOptions, 'client'>,
+): (name?: string) => Model | undefined {
+  const made = new Map<string, Model>()
+  return (name = modelName(settings.model)) => {
+    if (name === 'none') return undefined
+    const known = made.get(name)
+    if (known !== undefined) return known
+    const key = secrets.modelKey ?? (name.startsWith('openai:') ? secrets.openAiKey : undefined)
+    const { modelUrl: url, modelCassette: cassette } = settings
+    const model = new Model({ ...around, client: createClient({ name, url, key, cassette }) })
+    made.set(name, model)
+    return model
+  }
+}
+
+export const modelName = (model: Settings['model']): string => {
+  if (model.kind === 'provider') return `${model.provider}:${model.model}`
+  return model.kind === 'endpoint' ? model.url : 'none'
+}
 
 async function certificate(file: string): Promise<string> {
   return readFile(file, 'utf8').catch(error => {

@@ -92,14 +92,15 @@ export async function keepRunning(
   await withAgents(workspace, options, signal => watchLanding(workspace, { ...options, signal }))
 }
 
-/** All agents at work while `work` lasts. What ends one of them by a fault, a full disk say, ends the work and is thrown. */
-async function withAgents(
+/** All agents, or some, at work while `work` lasts. What ends one of them by a fault, a full disk say, ends the work and is thrown. */
+export async function withAgents(
   workspace: Workspace,
   options: ChainOptions,
   work: (signal: AbortSignal) => Promise<void>,
+  names: readonly AgentName[] = agentNames,
 ): Promise<void> {
   const broken = new AbortController()
-  const actors = await Promise.all(agentNames.map(name => startAgent(workspace, name, options)))
+  const actors = await Promise.all(names.map(name => startAgent(workspace, name, options)))
   for (const { ended } of actors) void ended.catch(error => broken.abort(error))
   try {
     await work(AbortSignal.any([broken.signal, ...(options.signal ? [options.signal] : [])]))

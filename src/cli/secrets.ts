@@ -10,9 +10,11 @@ const names = {
   toolsSecret: 'AIWORKFLOW_TOOLS_SECRET',
   /** With which an agent calls tool servers; derived from the secret where it is not given. */
   toolsToken: 'AIWORKFLOW_TOOLS_TOKEN',
+  /** Of the provider that `model` names; OPENAI_API_KEY will do where that is openai. */
+  modelKey: 'AIWORKFLOW_MODEL_KEY',
 } as const
 
-export type Secrets = { readonly [Name in keyof typeof names]?: string }
+export type Secrets = { readonly [Name in keyof typeof names | 'openAiKey']?: string }
 
 export const secretNames: readonly string[] = Object.values(names)
 
@@ -21,5 +23,6 @@ export function readSecrets(environment: Readonly<Record<string, string | undefi
     const value = environment[name]
     return value === undefined || value === '' ? [] : [[secret, value] as const]
   })
-  return Object.fromEntries(given)
+  const openAiKey = environment['OPENAI_API_KEY']
+  return { ...(openAiKey && { openAiKey }), ...Object.fromEntries(given) }
 }

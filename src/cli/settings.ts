@@ -25,6 +25,8 @@ const SettingsFile = z.strictObject({
   engine: text,
   metadata: text,
   model: text,
+  modelUrl: text,
+  modelCassette: text,
   telemetry: text,
 })
 
@@ -54,6 +56,10 @@ export interface Settings {
     | { readonly kind: 'none' }
     | { readonly kind: 'provider'; readonly provider: string; readonly model: string }
     | { readonly kind: 'endpoint'; readonly url: string }
+  /** Where the provider is, instead of its own address. */
+  readonly modelUrl: string | undefined
+  /** A file in which what providers answered is kept, or from which it is taken instead of asking. */
+  readonly modelCassette: { readonly mode: 'record' | 'replay'; readonly file: string } | undefined
   readonly telemetry: 'local' | 'otlp'
   /** Where each value came from, for people who wonder why. */
   readonly sources: Readonly<Record<SettingName, SettingSource>>
@@ -94,6 +100,8 @@ const defaults = {
   engine: 'auto',
   metadata: './catalog',
   model: 'none',
+  modelUrl: 'default',
+  modelCassette: 'none',
   telemetry: 'local',
 } as const
 
@@ -159,6 +167,8 @@ export async function readSettings({ directory, options = {}, environment = {} }
     engine: read('engine', oneOf('auto', 'duckdb', 'spark'), 'auto, duckdb or spark'),
     metadata: read('metadata', text => metadataOf(root, text), 'a folder or openmetadata:http(s)://…'),
     model: read('model', modelOf, 'none, provider:model, or the http(s) base address of an OpenAI-compatible server'),
+    modelUrl: read('modelUrl', modelUrlOf, 'default, or the http(s) base address of an OpenAI-compatible server').url,
+    modelCassette: read('modelCassette', text => cassetteOf(root, text), 'none, record:FILE or replay:FILE').cassette,
     telemetry: read('telemetry', oneOf('local', 'otlp'), 'local or otlp'),
     sources,
   })
@@ -275,6 +285,18 @@ function modelOf(text: string): Settings['model'] | undefined {
   if (isUrl(text, 'http:', 'https:')) return { kind: 'endpoint', url: text }
   const [, provider, model] = /^([a-z][a-z0-9_-]*):([^\s/][^\s]*)$/.exec(text) ?? []
   return provider && model ? { kind: 'provider', provider, model } : undefined
+}
+
+function modelUrlOf(text: string): { readonly url: string | undefined } | undefined {
+  if (text === 'default') return { url: undefined }
+  return isUrl(text, 'http:', 'https:') ? { url: text } : undefined
+}
+
+function cassetteOf(root: string, text: string): { readonly cassette: Settings['modelCassette'] } | undefined {
+  if (text === 'none') return { cassette: undefined }
+  const [, mode, path] = /^(record|replay):(.+)$/.exec(text) ?? []
+  if (mode === undefined || path === undefined || !isPath(path)) return undefined
+  return { cassette: { mode: mode as 'record', file: resolve(root, path) } }
 }
 
 const isPath = (text: string): boolean => text !== '' && !text.includes('\0') && !/^[a-z][a-z0-9+.-]*:/i.test(text)

@@ -11,6 +11,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import { FileCatalog } from '../catalog/files.ts'
 import { Intake } from '../intake/intake.ts'
 import { type Lakehouse, openLakehouse } from '../lakehouse/lakehouse.ts'
+import type { Model } from '../model/model.ts'
 import { type ActorStores, actorStores } from '../runtime/stores.ts'
 import { RedisStateStore } from '../state/redis.ts'
 import type { StateStore } from '../state/store.ts'
@@ -19,7 +20,16 @@ import { createTelemetry, type Telemetry } from '../telemetry/tracer.ts'
 import { createHost, type Host, type HostOptions } from '../tools/host.ts'
 import type { ToolServer } from '../tools/server.ts'
 import { createToolServer, deliveriesFolder, landingFolder, type Workplace } from '../tools/servers.ts'
-import { localServers, openBus, openStore, type Place, remoteServers, spanExporter, toolsSecret } from './adapters.ts'
+import {
+  localServers,
+  modelsOf,
+  openBus,
+  openStore,
+  type Place,
+  remoteServers,
+  spanExporter,
+  toolsSecret,
+} from './adapters.ts'
 import type { Secrets } from './secrets.ts'
 import type { Settings } from './settings.ts'
 
@@ -39,6 +49,8 @@ export interface Workspace {
   host(agent: AgentName): Promise<Host>
   /** A tool server in this process, for others or for its own agents. */
   tools(name: ServerName): ToolServer
+  /** The language model of that name, or the one that the settings name; undefined for none. @throws Failure MODEL_PROVIDER_UNKNOWN, MODEL_KEY_MISSING. */
+  model(name?: string): Model | undefined
   /** Names this process among those that hold leases. */
   readonly owner: string
   /** What tokens for the tool servers are made and checked by. */
@@ -69,7 +81,6 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const { warehouse } = lake
   if (warehouse.kind !== 'folder') throw notThere('lakehouse.warehouse', warehouse.kind)
   if (settings.engine === 'spark') throw notThere('engine', 'spark')
-  if (settings.model.kind !== 'none') throw notThere('model', settings.model.kind)
   if (!(await isFolder(metadata.path))) {
     throw new Failure('CATALOG_MISSING', `${dir} is no workspace: it has no catalog at ${metadata.path}.`, {
       wayOut: `Make one with: aiworkflow init ${dir}`,
@@ -119,6 +130,17 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
     return known
   }
   const hosts: Host[] = []
+  const models = modelsOf(place, {
+    store,
+    budgets: stores.budgets,
+    telemetry,
+    owner: owner.id,
+    policy: async () => {
+      const { model, spending } = await catalog.policies()
+      if (model !== undefined) return { model, spending }
+      throw new Failure('MODEL_POLICY_MISSING', 'The catalog says nothing of what a model may be asked and may cost.')
+    },
+  })
   const intake = new Intake({ workspaceDir: dir, landingDir, storeDir, stores, bus, catalog, telemetry })
   return {
     dir,
@@ -141,6 +163,7 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
       return host
     },
     tools,
+    model: models,
     owner: owner.id,
     toolsSecret: () => toolsSecret(place),
     warnings: async () => (opened instanceof RedisStateStore ? opened.durabilityWarnings() : []),

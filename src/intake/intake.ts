@@ -79,12 +79,13 @@ export class Intake {
     this.#clock = options.clock ?? Date.now
   }
 
-  /** One look at landing and, unless `rules` is false, at what governs the deliveries taken before. */
-  async look(options: { readonly rules?: boolean } = {}): Promise<Sighting[]> {
+  /** One look at landing, or at some files there, and, unless `rules` is false, at what governs the deliveries taken before. */
+  async look(options: { readonly rules?: boolean; readonly only?: ReadonlySet<string> } = {}): Promise<Sighting[]> {
     await this.#flush()
     const sightings: Sighting[] = []
     await governed(sightings, async () => {
-      const files = await this.#files(sightings)
+      const { only } = options
+      const files = (await this.#files(sightings)).filter(({ path }) => only === undefined || only.has(path))
       const unwhole = new Map<string, Changing>()
       for (const file of inFeedOrder(files)) {
         const feed = feedKey(file.feed)

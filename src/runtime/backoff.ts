@@ -1,6 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SpendingPolicy } from '../../contracts/data/policy.ts'
 
+/** How long to wait after a failed attempt, the first being 1: up to twice as long each time, with full jitter. */
+export const retryDelayMs = ({ firstDelayMs, maxDelayMs }: SpendingPolicy['retry'], attempt: number): number =>
+  Math.random() * Math.min(firstDelayMs * 2 ** (attempt - 1), maxDelayMs)
+
 /** Waits between tries: doubling, with full jitter, as policy says. A stop cuts the wait short by throwing its reason. */
 export class Backoff {
   readonly #policy: SpendingPolicy['retry']
@@ -15,9 +19,9 @@ export class Backoff {
   /** True after the wait; false when there is no further try. */
   async again(): Promise<boolean> {
     if (this.attempt >= this.#policy.maxAttempts) return false
-    const longestMs = Math.min(this.#policy.firstDelayMs * 2 ** (this.attempt - 1), this.#policy.maxDelayMs)
+    const waitMs = retryDelayMs(this.#policy, this.attempt)
     this.attempt += 1
-    await delay(Math.random() * longestMs, undefined, { signal: this.#signal }).catch(() => {
+    await delay(waitMs, undefined, { signal: this.#signal }).catch(() => {
       throw this.#signal.reason
     })
     return true

@@ -13,9 +13,9 @@
 import { z } from 'zod'
 import { Failure } from '../../contracts/failures.ts'
 import { change } from './change.ts'
-import { keys } from './keys.ts'
+import { keyParts, keys } from './keys.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
-import type { Check, StateStore } from './store.ts'
+import { type Check, type StateStore, scanAll } from './store.ts'
 
 export const budgetUnits = ['calls', 'milliseconds', 'tokens', 'moneyMicros'] as const
 export type BudgetUnit = (typeof budgetUnits)[number]
@@ -50,6 +50,21 @@ export class Budgets {
   account(scope: string): BudgetAccount {
     return new BudgetAccount(this.#store, this.#ttlMs, scope)
   }
+
+  /** What was spent in every scope whose name begins so; what is reserved counts as spent. */
+  async spent(
+    prefix: string,
+  ): Promise<{ readonly scope: string; readonly limits: Amounts; readonly spent: Amounts }[]> {
+    const found = []
+    for await (const entry of scanAll(this.#store, keys.budgets())) {
+      const scope = keyParts(entry.key)[1] ?? ''
+      if (!scope.startsWith(prefix)) continue
+      const budget = decodeRecord(budgetRecord, entry)
+      const amounts = Object.fromEntries(budgetUnits.map(unit => [unit, spent(budget, unit)])) as Amounts
+      found.push({ scope, limits: budget.limits, spent: amounts })
+    }
+    return found
+  }
 }
 
 interface Look {
@@ -76,15 +91,16 @@ export class BudgetAccount {
   }
 
   /**
-   * Reserves all of `asked` or nothing. `limits` open a scope that has none yet.
-   * Errors: BUDGET_EXHAUSTED for a scope that was never opened.
+   * Reserves all of `asked` or nothing. `limits` open a scope that has none yet; with `anew` they take the place of those it has,
+   * for scopes that outlive a policy. Errors: BUDGET_EXHAUSTED for a scope that was never opened.
    */
-  async reserve(id: string, asked: Amounts, limits?: Amounts): Promise<Reservation> {
+  async reserve(id: string, asked: Amounts, limits?: Amounts, anew = false): Promise<Reservation> {
     amounts.parse(asked)
     let answer: Reservation = { kind: 'reserved' }
     await this.#change(budget => {
       answer = { kind: 'reserved' }
-      const known = opened(this.#scope, budget ?? (limits && fresh(limits)))
+      const standing = opened(this.#scope, budget ?? (limits && fresh(limits)))
+      const known = anew && limits !== undefined ? { ...standing, limits } : standing
       if (Object.hasOwn(known.reserved, id)) return []
       for (const unit of budgetUnits) {
         const limit = known.limits[unit]

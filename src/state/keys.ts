@@ -64,6 +64,13 @@ export const keys = Object.freeze({
   openApprovals: () => below('approval-open'),
 
   budget: (scope: string) => key('budget', scope),
+  budgets: () => below('budget'),
+
+  /** What a language model was asked and what it answered, by the digest of the question. */
+  modelCall: (id: string) => key('model-call', id),
+  modelCalls: () => below('model-call'),
+  /** What a call of execute() came to. */
+  execution: (id: string) => key('execution', id),
 
   /** What the intake knows: deliveries, the files they came as, and how far the clock of a feed has gone. */
   delivery: (id: string) => key('delivery', id),

@@ -62,6 +62,9 @@ interface Instruments {
   readonly turns: Histogram
   readonly tools: Histogram
   readonly ledgerHits: Counter
+  readonly inputTokens: Counter
+  readonly outputTokens: Counter
+  readonly modelCost: Counter
   readonly sent: Counter
   readonly consumed: Counter
 }
@@ -76,6 +79,9 @@ function makeInstruments(meter: Meter): Instruments {
     turns: seconds(metricNames.turns),
     tools: seconds(metricNames.tools),
     ledgerHits: counter(metricNames.ledgerHits),
+    inputTokens: counter(metricNames.inputTokens),
+    outputTokens: counter(metricNames.outputTokens),
+    modelCost: counter(metricNames.modelCost),
     sent: counter(metricNames.sent),
     consumed: counter(metricNames.consumed),
   }
@@ -86,6 +92,17 @@ const outcomes: Readonly<Record<string, string>> = {
   'core.published': 'published',
   'core.refused': 'refused',
   'run.failed': 'failed',
+}
+
+function countModel(instruments: Instruments, attributes: SpanRecord['attributes']): void {
+  const labels = {
+    [genAi.providerName]: attributes[genAi.providerName],
+    [genAi.requestModel]: attributes[genAi.requestModel],
+    [own.agent]: attributes[own.agent],
+  } as Attributes
+  instruments.inputTokens.add(Number(attributes[genAi.inputTokens] ?? 0), labels)
+  instruments.outputTokens.add(Number(attributes[genAi.outputTokens] ?? 0), labels)
+  instruments.modelCost.add(Number(attributes[own.costMicros] ?? 0), labels)
 }
 
 function count(instruments: Instruments, { attributes, state, startUs }: SpanRecord): void {
@@ -103,6 +120,7 @@ function count(instruments: Instruments, { attributes, state, startUs }: SpanRec
   } else if (attributes[own.node] !== undefined) {
     instruments.steps.record(seconds, { [own.agent]: agent, [own.node]: attributes[own.node], ...failed } as Attributes)
   }
+  if (operation === operations.chat && attributes[own.modelRecalled] !== true) countModel(instruments, attributes)
   const topic = attributes[messaging.destinationName]
   if (typeof topic !== 'string') return
   const labels = {

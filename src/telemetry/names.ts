@@ -48,6 +48,7 @@ export const genAi = {
   toolCallId: 'gen_ai.tool.call.id',
   inputTokens: 'gen_ai.usage.input_tokens',
   outputTokens: 'gen_ai.usage.output_tokens',
+  finishReasons: 'gen_ai.response.finish_reasons',
 } as const
 
 /** Values of `gen_ai.operation.name`; a model call has one of the last three. */
@@ -100,6 +101,21 @@ export const metricNames = {
   steps: { name: 'aiworkflow.step.duration', unit: 's', description: 'Nodes of agents, one run of each.' },
   turns: { name: 'gen_ai.invoke_agent.duration', unit: 's', description: 'Turns of agents.' },
   tools: { name: 'gen_ai.execute_tool.duration', unit: 's', description: 'Calls of tools by agents.' },
+  inputTokens: {
+    name: 'gen_ai.client.inference.usage.input_tokens',
+    unit: '{token}',
+    description: 'Tokens that models were sent and paid for.',
+  },
+  outputTokens: {
+    name: 'gen_ai.client.inference.usage.output_tokens',
+    unit: '{token}',
+    description: 'Tokens that models answered.',
+  },
+  modelCost: {
+    name: 'aiworkflow.model.cost',
+    unit: '1e-6',
+    description: 'What models cost, in millionths of the currency of the model policy.',
+  },
   ledgerHits: {
     name: 'aiworkflow.ledger.hits',
     unit: '{call}',
@@ -143,6 +159,11 @@ export const own = {
   toolCaller: 'aiworkflow.tool.caller',
   toolArgumentsDigest: 'aiworkflow.tool.arguments.digest',
   toolFromLedger: 'aiworkflow.tool.fromLedger',
+  promptTemplate: 'aiworkflow.prompt.template',
+  promptDigest: 'aiworkflow.prompt.digest',
+  modelRequestDigest: 'aiworkflow.model.request.digest',
+  modelRecalled: 'aiworkflow.model.recalled',
+  costMicros: 'aiworkflow.costMicros',
   writeKey: 'aiworkflow.writeKey',
   failureCode: 'aiworkflow.failure.code',
   failureKind: 'aiworkflow.failure.kind',

@@ -36,10 +36,14 @@ export function isSecretKey(key: string, value?: unknown): boolean {
   )
 }
 
+/** Text with known shapes of secrets masked, in full length. */
+export const maskSecrets = (text: string): string =>
+  secretTexts.reduce((rest, [shape, mask]) => rest.replace(shape, mask), text)
+
 /** Text with known shapes of secrets masked, cut to {@link textLimit}. */
 export function redactText(text: string): string {
   // Cut generously before masking, so that a huge text costs little, and to the limit after it: no secret is cut in two.
-  const masked = secretTexts.reduce((rest, [shape, mask]) => rest.replace(shape, mask), text.slice(0, 4 * textLimit))
+  const masked = maskSecrets(text.slice(0, 4 * textLimit))
   const cut = text.length > 4 * textLimit || masked.length > textLimit
   return cut ? `${masked.slice(0, textLimit)}… (${text.length} characters)` : masked
 }

@@ -11,7 +11,7 @@
  * 4. What an agent sees fits the tool's contract, or is a Failure.
  * 5. The span of a call says what was called, by a digest of its arguments, never with a value of them.
  */
-import { type AgentName, chain } from '../../contracts/chain.ts'
+import { chain } from '../../contracts/chain.ts'
 import type { RunBudget } from '../../contracts/data/delivery.ts'
 import type { ToolCallReport } from '../../contracts/events/events.ts'
 import { asFailure, Failure } from '../../contracts/failures.ts'
@@ -29,11 +29,20 @@ import { canonicalJson, effectKey } from './canonical.ts'
 import { connectInMemory, connectOverHttp, NoAnswer, type RemoteToolServer, type ToolClient } from './client.ts'
 import { type Meter, openMeter } from './meter.ts'
 import { reconciliationOf } from './reconcile.ts'
-import { parseWith, type Spans, type ToolServer } from './server.ts'
+import { parseWith, type Spans, type ToolContracts, type ToolServer } from './server.ts'
+
+/** A server that was connected to by other means, a user's own say, with what it offers. */
+export interface ConnectedServer {
+  readonly name: string
+  readonly client: ToolClient
+  readonly contracts: ToolContracts
+}
 
 export interface HostOptions {
-  /** In this process, or at an address. */
-  readonly servers: readonly (ToolServer | RemoteToolServer)[]
+  /** In this process, at an address, or connected to already. */
+  readonly servers: readonly (ToolServer | RemoteToolServer | ConnectedServer)[]
+  /** Of servers in this process beside the three that every host knows. */
+  readonly contracts?: Readonly<Record<string, ToolContracts>>
   readonly ledger: Ledger
   readonly budgets: Budgets
   readonly telemetry: Spans
@@ -44,7 +53,10 @@ export interface HostOptions {
 }
 
 export interface AgentOptions {
-  readonly agent: AgentName
+  /** Who calls, for spans. */
+  readonly agent: string
+  /** What it may call, as `server.tool`. Of an agent of the chain: what stands in contracts/chain.ts, unless told otherwise. */
+  readonly allowed?: readonly string[]
   readonly runId: string
   /** What the run was granted; what it has used is counted by the budgets. */
   readonly budget: RunBudget
@@ -79,12 +91,15 @@ const defaultCallTimeoutMs = 600_000
 /** Connects to every server; a server may serve several hosts. */
 export async function createHost(options: HostOptions): Promise<Host> {
   const clients = new Map<string, ToolClient>()
-  for (const server of options.servers)
-    clients.set(server.name, 'url' in server ? connectOverHttp(server) : await connectInMemory(server))
+  const known: Record<string, ToolContracts> = { ...toolServers, ...options.contracts }
+  for (const server of options.servers) {
+    if ('contracts' in server) known[server.name] = server.contracts
+    clients.set(server.name, await clientOf(server))
+  }
   return {
     forAgent: agentOptions => {
       const meter = openMeter(options.budgets, agentOptions.runId, agentOptions.budget)
-      const caller = new Caller(options, agentOptions, clients, meter)
+      const caller = new Caller(options, agentOptions, { clients, contracts: known }, meter)
       return { call: (id, args, { writeKey } = {}) => caller.call(id, args, writeKey) as never }
     },
     close: async () => {
@@ -97,13 +112,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
 class Caller {
   readonly #host: HostOptions
   readonly #agent: AgentOptions
-  readonly #clients: ReadonlyMap<string, ToolClient>
+  readonly #servers: Servers
   readonly #meter: Meter
 
-  constructor(host: HostOptions, agent: AgentOptions, clients: ReadonlyMap<string, ToolClient>, meter: Meter) {
+  constructor(host: HostOptions, agent: AgentOptions, servers: Servers, meter: Meter) {
     this.#host = host
     this.#agent = agent
-    this.#clients = clients
+    this.#servers = servers
     this.#meter = meter
   }
 
@@ -123,7 +138,7 @@ class Caller {
     const report = (failure?: { code: string }) =>
       this.#agent.onCall?.({ tool: id, argumentsDigest, ended, ...failure })
     const answer = this.#host.telemetry.withSpan(name, options, async span => {
-      const contract = contractOf(id)
+      const contract = contractOf(id, this.#servers.contracts)
       this.#allow(id)
       const input = parseWith(contract.input, args, 'TOOL_INPUT_INVALID', `${id} cannot take its arguments`)
       const call: Call = { id: id as ToolId, contract, input, writeKey }
@@ -146,9 +161,10 @@ class Caller {
   }
 
   #allow(id: string): void {
-    const allowed: readonly string[] = chain[this.#agent.agent].tools
-    if (allowed.includes(id)) return
     const { agent } = this.#agent
+    const allowed: readonly string[] =
+      this.#agent.allowed ?? (agent in chain ? chain[agent as keyof typeof chain].tools : [])
+    if (allowed.includes(id)) return
     throw new Failure('TOOL_FORBIDDEN', `${agent} may not call ${id}: it has ${allowed.join(', ')}.`)
   }
 
@@ -185,8 +201,11 @@ class Caller {
   }
 
   /** The result of a call that somebody began; undefined where it is to be called again. */
-  async #reconcile({ id, input }: Call): Promise<unknown> {
-    const way = reconciliationOf(id, input as never)
+  async #reconcile({ id, input, contract }: Call): Promise<unknown> {
+    const own = id.split('.', 1)[0]! in toolServers
+    // Of other servers nothing is known but what they say of their tools.
+    const repeats = !own && contract.annotations.idempotentHint
+    const way = own ? reconciliationOf(id, input as never) : repeats ? ({ kind: 'repeat' } as const) : undefined
     if (way === undefined) {
       throw new Failure('EFFECT_UNKNOWN', `${id} was begun and never answered, and cannot be asked what came of it.`)
     }
@@ -197,7 +216,7 @@ class Caller {
   /** One call over the wire, paid for. */
   async #request(call: Call): Promise<unknown> {
     const [server = '', tool = ''] = call.id.split('.')
-    const client = this.#clients.get(server)
+    const client = this.#servers.clients.get(server)
     if (client === undefined) throw new Failure('TOOL_UNKNOWN', `No server ${server} is connected.`)
     const { callTimeoutMs = defaultCallTimeoutMs } = this.#host
     return this.#meter.spend(async leftMs => {
@@ -219,13 +238,21 @@ interface Call {
 const outputOf = ({ id, contract }: Call, output: unknown) =>
   parseWith(contract.output, output, 'TOOL_OUTPUT_INVALID', `${id} answered wrongly`)
 
-function contractOf(id: string): ToolContract {
+function contractOf(id: string, servers: Servers['contracts']): ToolContract {
   const [server = '', tool = '', more] = id.split('.')
-  const tools: Readonly<Record<string, ToolContract>> | undefined = Object.hasOwn(toolServers, server)
-    ? toolServers[server as keyof typeof toolServers]
-    : undefined
+  const tools = Object.hasOwn(servers, server) ? servers[server] : undefined
   const contract = tools && more === undefined && Object.hasOwn(tools, tool) ? tools[tool] : undefined
   if (contract !== undefined) return contract
-  const known = Object.entries(toolServers).flatMap(([name, all]) => Object.keys(all).map(each => `${name}.${each}`))
+  const known = Object.entries(servers).flatMap(([name, all]) => Object.keys(all).map(each => `${name}.${each}`))
   throw new Failure('TOOL_UNKNOWN', `There is no tool ${id}. There are ${known.join(', ')}.`)
+}
+
+interface Servers {
+  readonly clients: ReadonlyMap<string, ToolClient>
+  readonly contracts: Readonly<Record<string, ToolContracts>>
+}
+
+async function clientOf(server: ToolServer | RemoteToolServer | ConnectedServer): Promise<ToolClient> {
+  if ('client' in server) return server.client
+  return 'url' in server ? connectOverHttp(server) : connectInMemory(server)
 }
