@@ -17,6 +17,7 @@ import { inspectFile } from '../discovery/shell.ts'
 import { identify } from '../intake/identity.ts'
 import type { Sighting } from '../intake/intake.ts'
 import { tableText } from '../lakehouse/identifiers.ts'
+import { apartFromGraphs } from '../runtime/apart.ts'
 import type { RunView } from '../runtime/run-records.ts'
 import { listFiles } from '../tools/filesystem/list.ts'
 import { createRoots } from '../tools/filesystem/roots.ts'
@@ -40,9 +41,9 @@ const empty: Omit<Loaded, 'table'> = { files: [], rows: 0, rowsInError: 0 }
 
 export function skillsOf(workspace: Workspace): ToolServer {
   const handlers = {
-    discover_feeds: ({ folder }: { folder: string }) => discoverFeeds(workspace, folder),
-    build_bronze: ({ files }: { files?: string[] | undefined }) => buildBronze(workspace, files),
-    build_core: () => buildCore(workspace),
+    discover_feeds: ({ folder }: { folder: string }) => apartFromGraphs(() => discoverFeeds(workspace, folder)),
+    build_bronze: ({ files }: { files?: string[] | undefined }) => apartFromGraphs(() => buildBronze(workspace, files)),
+    build_core: () => apartFromGraphs(() => buildCore(workspace)),
   }
   return serveTools(skillsServer, skills, handlers, workspace.telemetry)
 }

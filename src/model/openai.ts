@@ -29,7 +29,9 @@ export function openAiClient({ id, model, baseUrl, key, fetch: fetcher }: OpenAi
       let sent = false
       const watched: typeof fetch = async (input, init) => {
         sent = true
-        const answer = await (fetcher ?? fetch)(input, init).catch(error => {
+        const headers = new Headers(init?.headers)
+        headers.set('Idempotency-Key', options.idempotencyKey)
+        const answer = await (fetcher ?? fetch)(input, { ...init, headers }).catch(error => {
           sent = !neverSent(error)
           throw error
         })
@@ -42,7 +44,7 @@ export function openAiClient({ id, model, baseUrl, key, fetch: fetcher }: OpenAi
         maxTokens: request.maxOutputTokens,
         maxRetries: 0,
         timeout: options.timeoutMs,
-        streaming: options.onText !== undefined,
+        streaming: true,
         streamUsage: true,
         configuration: { fetch: watched, ...(baseUrl !== undefined && { baseURL: baseUrl }) },
       })
@@ -59,11 +61,11 @@ export function openAiClient({ id, model, baseUrl, key, fetch: fetcher }: OpenAi
 async function converse(
   chat: ChatOpenAICompletions,
   { messages, tools, answer }: ChatRequest,
-  { signal, idempotencyKey, onText }: ChatOptions,
+  { signal, timeoutMs, onText }: ChatOptions,
 ): Promise<AIMessageChunk> {
   const call = {
-    ...(signal && { signal }),
-    options: { headers: { 'Idempotency-Key': idempotencyKey } },
+    // The client's own time limit ends when the answer begins.
+    signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
     ...(tools?.length && {
       tools: tools.map(tool => ({
         type: 'function' as const,
@@ -77,10 +79,10 @@ async function converse(
       },
     }),
   }
-  if (onText === undefined) return (await chat.invoke([...messages], call)) as AIMessageChunk
+  // Always as a stream: an answer that is cut off is seen to be, and a long one is no silence.
   let whole: AIMessageChunk | undefined
   for await (const chunk of await chat.stream([...messages], call)) {
-    if (typeof chunk.content === 'string' && chunk.content !== '') onText(chunk.content)
+    if (typeof chunk.content === 'string' && chunk.content !== '') onText?.(chunk.content)
     whole = whole === undefined ? chunk : whole.concat(chunk)
   }
   if (whole === undefined) throw new Error('the stream was empty')

@@ -19,6 +19,7 @@ import { type KnownWorkflow, knownWorkflows, skillsServer } from '../../contract
 import { maskBy } from '../model/mask.ts'
 import type { Model } from '../model/model.ts'
 import { modelScopes } from '../model/spending.ts'
+import { apartFromGraphs } from '../runtime/apart.ts'
 import { digest } from '../runtime/identity.ts'
 import type { ActorStores } from '../runtime/stores.ts'
 import { StateCheckpointer } from '../state/checkpointer.ts'
@@ -105,7 +106,12 @@ export class Executor {
     this.#options = options
   }
 
-  async execute(options: ExecuteOptions): Promise<Execution> {
+  /** May be called from within another graph. */
+  execute(options: ExecuteOptions): Promise<Execution> {
+    return apartFromGraphs(() => this.#execute(options))
+  }
+
+  async #execute(options: ExecuteOptions): Promise<Execution> {
     const { workflowId } = options
     if (!/^[\w.-]{1,100}$/.test(workflowId))
       throw new Failure('USAGE', `${JSON.stringify(workflowId)} is no workflow id: letters, digits, ".", "_" and "-".`)

@@ -26,6 +26,8 @@ export async function remainsOf(workspace: Workspace): Promise<Remains> {
     approvals: asked.sort(),
   }
   const traces = telemetry.journal.traces({ limit: 1_000 })
+  // What execute() did has traces of its own.
+  const ofRuns = traces.filter(({ runId }) => !runId?.startsWith('w_'))
   const faults = [
     ...unbalanced(summary),
     ...summary.errors.map(({ file, message }) => `${file}: ${message}`),
@@ -33,7 +35,7 @@ export async function remainsOf(workspace: Workspace): Promise<Remains> {
       ...orphans(telemetry.journal.spansOf(traceId)).map(fault => JSON.stringify(fault)),
       ...(open === 0 ? [] : [`${open} spans of ${traceId} never ended`]),
     ]),
-    ...(traces.length === runs.length ? [] : [`${traces.length} traces of ${runs.length} runs`]),
+    ...(ofRuns.length === runs.length ? [] : [`${ofRuns.length} traces of ${runs.length} runs`]),
   ]
   for (const prefix of ['outbox/', 'hold/', 'parked/', 'head/', 'checkpoint/', 'blob/', 'write/'])
     for (const { key } of await stores.store.scan({ prefix, limit: 5 })) faults.push(`left behind: ${key}`)

@@ -49,6 +49,8 @@ export interface ModelServer {
   /** The headers of every request: what a key must not be found elsewhere by. */
   readonly authorizations: readonly (string | undefined)[]
   script: Script
+  /** Answers a call with a key it has seen as it did before, and bills it once. */
+  idempotent: boolean
   close(): Promise<void>
 }
 
@@ -58,6 +60,7 @@ const tokens = (text: string): number => Math.ceil(text.length / 4)
 export async function startModelServer(script: Script): Promise<ModelServer> {
   const asked: ChatBody[] = []
   const authorizations: (string | undefined)[] = []
+  const answered = new Map<string, Reply>()
   let paid = 0
   let calls = 0
   const nextId = () => {
@@ -72,12 +75,15 @@ export async function startModelServer(script: Script): Promise<ModelServer> {
       const body = JSON.parse(text) as ChatBody
       asked.push(body)
       authorizations.push(request.headers.authorization)
-      const reply = await server.script(body, asked.length)
+      const key = String(request.headers['idempotency-key'])
+      const before = server.idempotent ? answered.get(key) : undefined
+      const reply = before ?? (await server.script(body, asked.length))
       if (reply.status !== undefined) {
         if (reply.retryAfterS !== undefined) response.setHeader('retry-after', String(reply.retryAfterS))
         return refuse(response, reply.status)
       }
-      paid += 1
+      if (before === undefined) paid += 1
+      answered.set(key, reply)
       if (reply.delayMs !== undefined) await delay(reply.delayMs)
       if (response.destroyed) return
       const { message, usage, finish } = told(reply, nextId, text)
@@ -107,6 +113,7 @@ export async function startModelServer(script: Script): Promise<ModelServer> {
       return paid
     },
     script,
+    idempotent: false,
     close: async () => {
       http.closeAllConnections()
       http.close()
@@ -141,6 +148,7 @@ async function stream(
     response.write(
       `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model, choices, ...more })}\n\n`,
     )
+  send([{ index: 0, delta: { role: 'assistant', content: '' } }])
   for (const part of message.content?.match(/[\s\S]{1,16}/g) ?? []) send([{ index: 0, delta: { content: part } }])
   for (const [index, call] of (message.tool_calls ?? []).entries())
     send([{ index: 0, delta: { tool_calls: [{ index, ...call }] } }])

@@ -8,7 +8,7 @@ import { settingOptions, withWorkspace } from '../open.ts'
 export const trace = defineCommand({
   synopsis: ['trace [DIR] RUN [--json]'],
   about:
-    'The agent stack trace of one run: agents, steps, decisions with the step of the ladder that made them, tool calls with their arguments as a digest, retries, and where it failed, why, and whose it is. RUN is the id of a run, a delivery or a trace, or the name of a file: then its latest run.',
+    'The agent stack trace of one run: agents, steps, decisions with the step of the ladder that made them, tool calls with their arguments as a digest, retries, and where it failed, why, and whose it is. RUN is the id of a run, a delivery, a trace or a call of execute(), or the name of a file: then its latest run.',
   options: settingOptions,
   async run(call) {
     const { terminal, words } = call
@@ -17,8 +17,11 @@ export const trace = defineCommand({
       words: [name],
     } = takeDirectory(words, 'RUN')
     return withWorkspace(call, directory, async ({ stores, telemetry }) => {
-      const view = await findRun(stores.runs, name!)
-      const stack = stackOf(telemetry.journal.spansOfRun(view.run.id))
+      // What execute() did is a run of its own, and of no delivery.
+      const executed = telemetry.journal.spansOfRun(name!)
+      const spans =
+        executed.length > 0 ? executed : telemetry.journal.spansOfRun((await findRun(stores.runs, name!)).run.id)
+      const stack = stackOf(spans)
       terminal.answer(stackDocument(stack), () =>
         renderStack(stack, { colour: terminal.colors.isColorSupported }).trimEnd(),
       )
