@@ -33,7 +33,7 @@ export const chain = {
   modeling: {
     consumes: ['bronze.loaded', 'approval.decided'],
     emits: ['core.staged', 'approval.requested', 'run.failed'],
-    nodes: ['recall', 'map', 'review', 'compile', 'stage'],
+    nodes: ['recall', 'map', 'consult', 'review', 'compile', 'stage'],
     tools: [
       'metadata.get_standard',
       'metadata.get_rules',

@@ -45,7 +45,6 @@ export const promises = [
   {
     id: 'P8',
     text: 'Bounded spend: tokens, money, tool calls and time are reserved before use; known feeds cost no model call.',
-    open: 'Tokens and money: no model is called yet, so there is nothing to reserve. Tool calls and time are kept.',
   },
   {
     id: 'P9',

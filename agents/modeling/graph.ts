@@ -1,5 +1,5 @@
 /**
- * recall → map → (review, one wait per question) → compile → stage; and, when a question is answered that nobody waited
+ * recall → map → (consult → review, one wait per question) → compile → stage; and, when a question is answered that nobody waited
  * for: amend, which only writes the next mapping version. The intake sees that the feed is governed anew and starts the runs
  * that make its core rows again.
  */
@@ -25,6 +25,7 @@ import { agentChannels } from '../../src/runtime/agent-state.ts'
 import { type AgentTools, node } from '../../src/runtime/define-agent.ts'
 import { governance } from '../../src/runtime/governance.ts'
 import { digest } from '../../src/runtime/identity.ts'
+import { hear, modelQuestion } from './hear.ts'
 import { proposeMapping } from './propose.ts'
 import {
   applyAnswer,
@@ -57,6 +58,8 @@ const ModelingState = Annotation.Root({
   /** false: the mapping stands in the catalog already. */
   proposed: Annotation<boolean>(),
   questions: Annotation<ApprovalQuestion[]>({ reducer: (_left, right) => right, default: () => [] }),
+  /** Asked too, and not waited for. */
+  optional: Annotation<ApprovalQuestion[]>({ reducer: (_left, right) => right, default: () => [] }),
   answers: Annotation<Answered[]>({ reducer: (left, right) => [...left, ...right], default: () => [] }),
   laterDeliveries: Annotation<string[]>(),
   replacedDeliveries: Annotation<string[]>(),
@@ -109,7 +112,7 @@ const map = node<State>('map', async (state, { delivery, decide }) => {
     mapping,
     proposed: true,
     questions: blocking.map(ask),
-    asks: optional.map(ask),
+    optional: optional.map(ask),
     decisions: taken.map(column =>
       decide({
         question: mappingSubject(column.column),
@@ -120,6 +123,25 @@ const map = node<State>('map', async (state, { delivery, decide }) => {
         by: 'modeling',
       }),
     ),
+  }
+})
+
+/** What is still open goes to the language model, if there is one; its word is a suggestion, or more where policy says so. */
+const consult = node<State>('consult', async (state, { consult: ask, decide }) => {
+  const { questions, optional, contract } = state
+  const consulted = await ask([...questions, ...optional].map(question => modelQuestion(question, contract)))
+  if (consulted === undefined) return { asks: optional }
+  const heard = hear(must(state.mapping), [...questions, ...optional], consulted, {
+    contract,
+    standard: state.governing.standard,
+  })
+  const stillOpen = new Map(heard.open.map(question => [question.subject, question]))
+  const remaining = (asked: readonly ApprovalQuestion[]) => asked.flatMap(({ subject }) => stillOpen.get(subject) ?? [])
+  return {
+    mapping: heard.mapping,
+    questions: remaining(questions),
+    asks: remaining(optional),
+    decisions: heard.decisions.map(decide),
   }
 })
 
@@ -244,6 +266,7 @@ const remember = node<State>('remember', async (state, { tools }) => {
 export const modelingGraph = new StateGraph(ModelingState)
   .addNode('recall', recall)
   .addNode('map', map)
+  .addNode('consult', consult)
   .addNode('review', review)
   .addNode('compile', compile)
   .addNode('stage', stage)
@@ -254,8 +277,12 @@ export const modelingGraph = new StateGraph(ModelingState)
     'recall',
   ])
   .addEdge('recall', 'map')
+  .addConditionalEdges('map', state => (state.questions.length + state.optional.length === 0 ? 'compile' : 'consult'), [
+    'consult',
+    'compile',
+  ])
   .addConditionalEdges(
-    'map',
+    'consult',
     state =>
       state.questions.length === 0
         ? 'compile'

@@ -7,6 +7,7 @@ import { asFailure, Failure } from '../../contracts/failures.ts'
 import type { Sighting } from '../intake/intake.ts'
 import { type Actor, startActor } from '../runtime/actor.ts'
 import type { RunState } from '../runtime/run-records.ts'
+import { consultOf } from './consult.ts'
 import { refuseLostWarehouse } from './lost-warehouse.ts'
 import { defaultOwner, type RunSummary, summarise } from './summary.ts'
 import type { Workspace } from './workspace.ts'
@@ -54,6 +55,7 @@ export async function startAgent(workspace: Workspace, name: AgentName, options:
     concurrency,
     spending: async () => (await catalog.policies()).spending,
     defaultOwner: () => defaultOwner(catalog),
+    consult: consultOf(workspace),
     onStep: step => options.onProgress?.({ kind: 'step', ...step }),
   })
 }

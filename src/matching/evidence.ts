@@ -99,6 +99,10 @@ const families: Readonly<Record<string, string>> = {
 }
 const familyOf = (type: string): string => families[type] ?? 'number'
 
+/** Whether values of the one column can be values of the other without being read anew. */
+export const canHold = (target: Pick<StandardColumn, 'type'>, source: Pick<FeedColumn, 'type'>): boolean =>
+  familyOf(target.type) === 'text' || familyOf(target.type) === familyOf(source.type)
+
 function typeEvidence(source: FeedColumn, target: StandardColumn, add: Add): void {
   const [have, want] = [familyOf(source.type), familyOf(target.type)]
   const samples = source.quality?.samples ?? []

@@ -8,8 +8,10 @@ import type { AgentName } from '../../contracts/chain.ts'
 import { feedKey } from '../../contracts/data/common.ts'
 import type { Decision } from '../../contracts/data/decision.ts'
 import type { Delivery, Run } from '../../contracts/data/delivery.ts'
+import type { ModelQuestion } from '../../contracts/data/model.ts'
 import type { EventData, Topic } from '../../contracts/events/events.ts'
 import type { ToolId, ToolInput, ToolOutput } from '../../contracts/tools/index.ts'
+import type { Consultation } from '../model/questions.ts'
 import type { RunningSpan } from '../telemetry/running.ts'
 import { decisionId, eventId } from './identity.ts'
 import type { IncomingEvent, OutgoingEvent } from './outgoing.ts'
@@ -46,13 +48,25 @@ export interface NodeContext {
   /** An event as state: the checkpoint that ends the step commits it, the runtime publishes it. `writeKey` tells rounds apart. */
   emit<T extends Topic>(topic: T, data: EventData<T>, writeKey?: string): Promise<OutgoingEvent>
   /** A judgement with who made it; it lands on the span of the step and, recorded, in the catalog. */
-  decide(decision: Pick<Decision, 'question' | 'answer' | 'step' | 'confidence' | 'evidence' | 'by'>): Decision
+  decide(
+    decision: Pick<Decision, 'question' | 'answer' | 'step' | 'confidence' | 'evidence' | 'by'> &
+      Partial<Pick<Decision, 'costMicros'>>,
+  ): Decision
+  /** Asks the language model, if there is one, what is still open. Undefined where there is none. */
+  consult(questions: readonly ModelQuestion[]): Promise<Consultation | undefined>
 }
+
+/** Asks a workspace's language model about one delivery. */
+export type Consult = (
+  questions: readonly ModelQuestion[],
+  about: { readonly runId: string; readonly feed: string; readonly signal: AbortSignal },
+) => Promise<Consultation | undefined>
 
 /** What the actor puts under `configurable.agent`. */
 export interface StepRuntime {
   readonly agent: AgentName
   readonly tools: AgentTools
+  readonly consult: (questions: readonly ModelQuestion[], feed: string) => Promise<Consultation | undefined>
   now(): string
   /** Runs one node in its span. */
   step<T>(node: string, work: (span: RunningSpan) => Promise<T>): Promise<T>
@@ -104,11 +118,12 @@ function contextOf(name: string, event: IncomingEvent, runtime: StepRuntime, spa
         runId: run.id,
         feed: delivery.feed,
         agent: runtime.agent,
-        costMicros: 0,
+        costMicros: decision.costMicros ?? 0,
         at: runtime.now(),
       }
       span.decided(made)
       return made
     },
+    consult: questions => runtime.consult(questions, feedKey(delivery.feed)),
   }
 }

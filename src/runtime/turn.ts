@@ -26,7 +26,7 @@ import type { Telemetry } from '../telemetry/tracer.ts'
 import type { Host } from '../tools/host.ts'
 import { announcement } from './announcement.ts'
 import { DeadLetters } from './dead-letters.ts'
-import type { AgentDefinition, AgentGraph, StepRuntime } from './define-agent.ts'
+import type { AgentDefinition, AgentGraph, Consult, StepRuntime } from './define-agent.ts'
 import { approvalId, eventId, threadId } from './identity.ts'
 import { type IncomingEvent, type OutgoingEvent, toMessage } from './outgoing.ts'
 import { keepRefused } from './refused-message.ts'
@@ -43,6 +43,8 @@ export interface TurnOptions {
   /** Who answers for a failure that names nobody. */
   readonly defaultOwner: () => Promise<string>
   readonly signal: AbortSignal
+  /** Left out where there is no language model. */
+  readonly consult?: Consult | undefined
   readonly onStep?: (step: { runId: string; agent: string; node: string }) => void
 }
 
@@ -225,6 +227,7 @@ export class Turn {
     return {
       agent: agent.name,
       tools,
+      consult: async (questions, feed) => this.#options.consult?.(questions, { runId: run.id, feed, signal }),
       now: () => this.#now(),
       step: (node, work) => {
         signal.throwIfAborted()

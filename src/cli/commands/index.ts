@@ -26,6 +26,7 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'who or what decided, by step of the ladder',
     load: async () => (await import('./decisions.ts')).decisions,
   },
+  costs: { summary: 'what language models cost', load: async () => (await import('./costs.ts')).costs },
   'dead-letters': {
     summary: 'runs that failed: look, replay, discard',
     load: async () => (await import('./dead-letters.ts')).deadLetters,
