@@ -27,12 +27,15 @@ export function openAiClient({ id, model, baseUrl, key, fetch: fetcher }: OpenAi
     chat: async (request, options) => {
       // Whether the request left is what tells a call that cost nothing from one that may have.
       let sent = false
+      // The client keeps nothing of what a fetch throws but its message, and a cassette throws Failures.
+      let thrown: unknown
       const watched: typeof fetch = async (input, init) => {
         sent = true
         const headers = new Headers(init?.headers)
         headers.set('Idempotency-Key', options.idempotencyKey)
         const answer = await (fetcher ?? fetch)(input, { ...init, headers }).catch(error => {
           sent = !neverSent(error)
+          thrown = error
           throw error
         })
         sent = answer.ok
@@ -52,7 +55,7 @@ export function openAiClient({ id, model, baseUrl, key, fetch: fetcher }: OpenAi
         return answerOf(await converse(chat, request, options))
       } catch (error) {
         options.signal?.throwIfAborted()
-        throw failureOf(error, sent, id)
+        throw failureOf(thrown instanceof Failure ? thrown : error, sent, id)
       }
     },
   }
