@@ -19,7 +19,7 @@ export function consultOf({ dir, catalog, model: modelNamed }: Workspace): Consu
     const { model: policy } = await catalog.policies()
     if (policy === undefined || questions.length === 0) return undefined
     const file = await readPrompt(join(dir, 'prompts'), promptName)
-    const prompt = { text: file.text, reference: promptReference(file) }
+    const prompt = { text: file.text, template: promptReference(file) }
     return consult(questions, {
       ask: asked => model.ask(asked),
       model: model.id,

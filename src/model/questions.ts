@@ -37,7 +37,7 @@ export interface ConsultOptions {
   readonly policy: ModelPolicy
   readonly mask: Mask
   /** What a person wrote for this, and how it is named. */
-  readonly prompt: { readonly text: string; readonly reference: string }
+  readonly prompt: { readonly text: string; readonly template: string }
   readonly spender: Pick<Asked, 'runId' | 'feed' | 'signal'>
 }
 
@@ -58,7 +58,7 @@ export async function consult(questions: readonly ModelQuestion[], options: Cons
     for (let round = 1; round <= mostRounds; round += 1) {
       const said = await options.ask({
         ...options.spender,
-        template: prompt.reference,
+        template: prompt.template,
         request: {
           messages,
           answer: { name: 'answers', schema: z.toJSONSchema(ModelAnswers) },
@@ -69,7 +69,7 @@ export async function consult(questions: readonly ModelQuestion[], options: Cons
       const { answers, faults } = judge(said.message.text, batch)
       if (faults.length === 0 || round === mostRounds) {
         const share = Math.ceil(costMicros / Math.max(1, Object.keys(answers).length))
-        const origin = `${prompt.reference}, ${options.model}, answer ${said.answerDigest}`
+        const origin = `${prompt.template}, ${options.model}, answer ${said.answerDigest}`
         return { ...nothing, answers: mapValues(answers, answer => told(answer, options, origin, share)) }
       }
       messages.push(
