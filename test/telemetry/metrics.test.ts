@@ -9,7 +9,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../contracts/failures.ts'
 import { metricsInto, startMetrics } from '../../src/telemetry/metrics.ts'
-import { agentSpan, nodeSpan, processSpan, sendSpan, toolSpan } from '../../src/telemetry/shapes.ts'
+import { agentSpan, modelSpan, nodeSpan, processSpan, sendSpan, toolSpan } from '../../src/telemetry/shapes.ts'
 import { createTelemetry } from '../../src/telemetry/tracer.ts'
 
 /** What the spans of a small run come to. */
@@ -33,6 +33,15 @@ async function counted() {
           })
           .catch(() => undefined)
         await telemetry.withSpan(...toolSpan(call), span => span.set({ 'aiworkflow.tool.fromLedger': true }))
+        const model = modelSpan({ provider: 'openai', model: 'gpt-5.1' })
+        const usage = {
+          'gen_ai.usage.input_tokens': 120,
+          'gen_ai.usage.output_tokens': 30,
+          'aiworkflow.costMicros': 450,
+        }
+        await telemetry.withSpan(...model, span => span.set(usage))
+        // What was known is paid once.
+        await telemetry.withSpan(...model, span => span.set({ ...usage, 'aiworkflow.model.recalled': true }))
         await telemetry.withSpan(...sendSpan(topic), () => undefined)
       }),
     ),
@@ -57,6 +66,11 @@ async function counted() {
 describe('metrics', () => {
   test('are what the spans of a run come to, with labels of low cardinality, and what stands at the moment', async () => {
     const labels = { 'gen_ai.tool.name': 'lakehouse.publish', 'gen_ai.agent.name': 'validator' }
+    const ofModel = {
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.request.model': 'gpt-5.1',
+      'aiworkflow.agent': 'validator',
+    }
     expect(await counted()).toEqual({
       'aiworkflow.runs.ended': [{ 'aiworkflow.run.outcome': 'published', value: 1 }],
       'aiworkflow.step.duration': [{ 'aiworkflow.agent': 'validator', 'aiworkflow.node': 'publish', value: 1 }],
@@ -66,6 +80,9 @@ describe('metrics', () => {
         { ...labels, value: 1 },
       ],
       'aiworkflow.ledger.hits': [{ ...labels, value: 1 }],
+      'gen_ai.client.inference.usage.input_tokens': [{ ...ofModel, value: 120 }],
+      'gen_ai.client.inference.usage.output_tokens': [{ ...ofModel, value: 30 }],
+      'aiworkflow.model.cost': [{ ...ofModel, value: 450 }],
       'messaging.client.sent.messages': [
         { 'messaging.destination.name': 'core.published', 'messaging.system.name': 'kafka', value: 1 },
       ],
