@@ -4,6 +4,9 @@ import { Count, Fraction, Owner } from './common.ts'
 /** Whole or broken units of the policy's currency, as people write prices. */
 const money = z.number().min(0)
 
+/** The typed questions there are. */
+export const questionKinds = ['mapping', 'meaning', 'dateOrder', 'key', 'names'] as const
+
 /** What may be spent; a line left out is no limit, and 0 is none at all. */
 export const ModelLimits = z.strictObject({
   calls: Count.optional(),
@@ -32,7 +35,7 @@ export const ModelPolicy = z.strictObject({
   unknownOutcome: z.enum(['ask', 'again']),
   questions: z.strictObject({
     /** Which of the typed questions a model may be asked. */
-    kinds: z.array(z.enum(['mapping', 'meaning', 'dateOrder', 'key', 'names'])),
+    kinds: z.array(z.enum(questionKinds)),
     /** propose: a person is asked as before, and sees the model's answer as the suggestion. apply: it is taken where it is sure enough and the data bear it out. */
     answers: z.enum(['propose', 'apply']),
     applyConfidence: Fraction,
@@ -66,9 +69,6 @@ export const ModelPolicy = z.strictObject({
   answerDays: z.int().min(1),
 })
 export type ModelPolicy = z.infer<typeof ModelPolicy>
-
-export const questionKinds = ['mapping', 'meaning', 'dateOrder', 'key', 'names'] as const
-export type QuestionKind = (typeof questionKinds)[number]
 
 /** One open question as a model is asked it. `options` is the closed set of answers; `unknown` is always one more. */
 export const ModelQuestion = z.strictObject({

@@ -104,7 +104,7 @@ export function modelsOf(
   }
 }
 
-export const modelName = (model: Settings['model']): string => {
+const modelName = (model: Settings['model']): string => {
   if (model.kind === 'provider') return `${model.provider}:${model.model}`
   return model.kind === 'endpoint' ? model.url : 'none'
 }

@@ -8,12 +8,11 @@ import { Failure } from '../../contracts/failures.ts'
 import { type ServerName, toolServers } from '../../contracts/tools/index.ts'
 import { type KnownResponse, type KnownWorkflow, skills, skillsServer } from '../../contracts/workflows.ts'
 import { type ConnectedForeign, connectForeign, type ForeignServer } from '../tools/foreign.ts'
-import { createHost, type Host } from '../tools/host.ts'
+import type { Host } from '../tools/host.ts'
 import { reader } from '../tools/tokens.ts'
 import { type CallableServer, callableServer } from '../workflow/callable.ts'
 import { type CallingTools, type ExecuteOptions, type Execution, Executor } from '../workflow/execute.ts'
 import { type PromptFile, readPrompt } from '../workflow/prompt-file.ts'
-import { localServers, remoteServers } from './adapters.ts'
 import { readSecrets } from './secrets.ts'
 import { readSettings, type SettingName } from './settings.ts'
 import { skillsOf } from './skills.ts'
@@ -48,23 +47,12 @@ const executors = new WeakMap<object, Executor>()
 export async function open(directory: string, options: OpenWorkspaceOptions = {}): Promise<OpenedWorkspace> {
   const { environment = process.env, settings: given = {} } = options
   const settings = await readSettings({ directory, options: given, environment })
-  const secrets = readSecrets(environment)
-  const workspace = await openWorkspace(settings, { secrets })
+  const workspace = await openWorkspace(settings, { secrets: readSecrets(environment) })
   const foreign: ConnectedForeign[] = []
   let host: Promise<Host> | undefined
   const hosted = () => {
-    host ??= createHost({
-      servers: [
-        ...localServers(settings).map(workspace.tools),
-        ...remoteServers({ settings, secrets, own: join(workspace.dir, '.aiworkflow'), onTrouble: () => {} }, reader),
-        skillsOf(workspace),
-        ...foreign,
-      ],
-      contracts: { [skillsServer]: skills },
-      ledger: workspace.stores.ledger,
-      budgets: workspace.stores.budgets,
-      telemetry: workspace.telemetry,
-    })
+    const servers = [skillsOf(workspace), ...foreign]
+    host ??= workspace.host(reader, { servers, contracts: { [skillsServer]: skills } })
     return host
   }
   const own = (name: ServerName) => callableServer(name, toolServers[name], opened)
@@ -91,8 +79,9 @@ export async function open(directory: string, options: OpenWorkspaceOptions = {}
     },
     close: async () => {
       executors.delete(opened)
-      await (await host)?.close()
       await workspace.close()
+      // Where nothing was executed, no host has them.
+      for (const { client } of foreign) await client.close()
     },
   }
   const executor = new Executor({

@@ -157,7 +157,8 @@ function report(sightings: readonly Sighting[], seen: Map<string, Sighting>, { o
   }
 }
 
-function stillChanging(sighting: Sighting): Sighting {
+/** A file that did not settle in time, as trouble that is said. */
+export function stillChanging(sighting: Sighting): Sighting {
   if (sighting.kind !== 'changing') return sighting
   const { file, behind } = sighting
   const why =

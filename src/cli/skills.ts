@@ -24,7 +24,7 @@ import { createRoots } from '../tools/filesystem/roots.ts'
 import { coreTableRef } from '../tools/lakehouse/names.ts'
 import { serveTools, type ToolServer } from '../tools/server.ts'
 import { landingFolder } from '../tools/servers.ts'
-import { withAgents } from './chain.ts'
+import { stillChanging, withAgents } from './chain.ts'
 import { refuseLostWarehouse } from './lost-warehouse.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -94,9 +94,9 @@ async function buildBronze(workspace: Workspace, files: readonly string[] | unde
     },
     bronzeAgents,
   )
-  const errors = sightings.flatMap(sighting =>
-    sighting.kind === 'failed' ? [problem(sighting.file, sighting.failure)] : [],
-  )
+  const errors = sightings
+    .map(stillChanging)
+    .flatMap(sighting => (sighting.kind === 'failed' ? [problem(sighting.file, sighting.failure)] : []))
   for (const file of only ?? [])
     if (!sightings.some(sighting => sighting.file === file))
       errors.push(problem(file, new Failure('PATH_UNKNOWN', `There is no file ${file} in landing.`)))

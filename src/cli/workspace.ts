@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { isGraphBubbleUp } from '@langchain/langgraph'
 import type { Bus } from '../../bus/bus.ts'
 import { claimOwner } from '../../bus/owner.ts'
-import type { AgentName } from '../../contracts/chain.ts'
 import { Failure } from '../../contracts/failures.ts'
 import type { ServerName } from '../../contracts/tools/index.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -20,6 +19,7 @@ import { createTelemetry, type Telemetry } from '../telemetry/tracer.ts'
 import { createHost, type Host, type HostOptions } from '../tools/host.ts'
 import type { ToolServer } from '../tools/server.ts'
 import { createToolServer, deliveriesFolder, landingFolder, type Workplace } from '../tools/servers.ts'
+import type { TokenHolder } from '../tools/tokens.ts'
 import {
   localServers,
   modelsOf,
@@ -45,8 +45,11 @@ export interface Workspace {
   /** There where spans are exported. */
   readonly metrics: Metrics | undefined
   readonly intake: Intake
-  /** The door of agents to their tools. One agent in a process of its own calls tools elsewhere by its own token. */
-  host(agent: AgentName): Promise<Host>
+  /**
+   * The door to the tools. Who is in a process of its own calls tools elsewhere by its own token; `more` are servers beside the three,
+   * with the contracts of those in this process.
+   */
+  host(holder: TokenHolder, more?: Pick<HostOptions, 'servers' | 'contracts'>): Promise<Host>
   /** A tool server in this process, for others or for its own agents. */
   tools(name: ServerName): ToolServer
   /** The language model of that name, or the one that the settings name; undefined for none. @throws Failure MODEL_PROVIDER_UNKNOWN, MODEL_KEY_MISSING. */
@@ -154,11 +157,10 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
     telemetry,
     metrics,
     intake,
-    host: async agent => {
-      const servers = [...localServers(settings).map(tools), ...remoteServers(place, agent)]
-      const host = await createHost(
-        (options.host ?? same)({ servers, ledger: stores.ledger, budgets: stores.budgets, telemetry }),
-      )
+    host: async (holder, more = { servers: [] }) => {
+      const servers = [...localServers(settings).map(tools), ...remoteServers(place, holder), ...more.servers]
+      const { ledger, budgets } = stores
+      const host = await createHost((options.host ?? same)({ ...more, servers, ledger, budgets, telemetry }))
       hosts.push(host)
       return host
     },

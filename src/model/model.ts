@@ -96,7 +96,7 @@ const callRecord = z.object({
     }),
   ]),
 })
-export type CallRecord = z.infer<typeof callRecord>
+type CallRecord = z.infer<typeof callRecord>
 type AnsweredState = Extract<CallRecord['state'], { kind: 'answered' }>
 
 /** How often a call that another process makes is looked at. */
@@ -194,7 +194,8 @@ export class Model {
       answer = await this.#converse(id, asked, policy, spending.retry)
     } catch (error) {
       const unpaid = !(error instanceof Unanswered) && !asked.signal?.aborted
-      this.#breaker.failed(policy.breaker)
+      // Who was asked to stop says nothing of the provider.
+      if (!asked.signal?.aborted) this.#breaker.failed(policy.breaker)
       if (unpaid) {
         await this.#withdraw(id)
         await reserved.settle({})

@@ -4,7 +4,7 @@
  *
  * A model that cannot be asked, since it is away, too dear or paused, is no fault of a run: the questions stay open.
  */
-import { HumanMessage, SystemMessage } from '@langchain/core/messages'
+import { type BaseMessage, HumanMessage, SystemMessage } from '@langchain/core/messages'
 import { z } from 'zod'
 import { ModelAnswers, type ModelPolicy, type ModelQuestion, unknownAnswer } from '../../contracts/data/model.ts'
 import { asFailure } from '../../contracts/failures.ts'
@@ -27,8 +27,6 @@ export interface Consultation {
   readonly answers: Readonly<Record<string, Consulted>>
   readonly mode: ModelPolicy['questions']['answers']
   readonly applyConfidence: number
-  /** Why nothing was answered, where that has a reason. */
-  readonly trouble?: string
 }
 
 export interface ConsultOptions {
@@ -52,7 +50,7 @@ export async function consult(questions: readonly ModelQuestion[], options: Cons
   const shown = questions.filter(({ kind }) => kinds.includes(kind)).map(question => masked(question, options))
   const batch = fitting(shown, mostInputTokens - tokensAtMost(prompt.text + rule))
   if (batch.length === 0) return nothing
-  const messages = [new SystemMessage(`${prompt.text}\n\n${rule}`), new HumanMessage(dataOf(batch))]
+  const messages: BaseMessage[] = [new SystemMessage(`${prompt.text}\n\n${rule}`), new HumanMessage(dataOf(batch))]
   try {
     let costMicros = 0
     for (let round = 1; round <= mostRounds; round += 1) {
@@ -73,7 +71,7 @@ export async function consult(questions: readonly ModelQuestion[], options: Cons
         return { ...nothing, answers: mapValues(answers, answer => told(answer, options, origin, share)) }
       }
       messages.push(
-        said.message as never,
+        said.message,
         new HumanMessage(`That does not fit: ${faults.join('; ')}. Answer all questions again.`),
       )
     }
@@ -88,7 +86,8 @@ export async function consult(questions: readonly ModelQuestion[], options: Cons
       failure.code === 'INTERNAL'
     )
       throw error
-    return { ...nothing, trouble: `${failure.code}: ${failure.message}` }
+    // The span of the call says why.
+    return nothing
   }
   return nothing
 }

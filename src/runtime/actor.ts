@@ -27,6 +27,7 @@ import { asFailure, Failure } from '../../contracts/failures.ts'
 import type { InboxRecord } from '../state/inbox.ts'
 import { keys } from '../state/keys.ts'
 import type { LeaseReference } from '../state/store.ts'
+import { withLease } from '../state/with-lease.ts'
 import { processSpan } from '../telemetry/shapes.ts'
 import { Backoff } from './backoff.ts'
 import { fromMessage, type IncomingEvent } from './outgoing.ts'
@@ -226,20 +227,10 @@ class RunningActor {
   /** Runs `work` under the feed's lease, renewed while it lasts; undefined when another process has it. */
   async #withLease<T>(feed: string, work: (lease: LeaseReference) => Promise<T>): Promise<T | undefined> {
     const { store } = this.#stores
-    const leaseMs = this.#options.leaseMs ?? defaultLeaseMs
+    const { owner, leaseMs = defaultLeaseMs } = this.#options
     const name = keys.threadLease(`${this.#name}/${feed}`)
-    const held = await store.acquireLease(name, this.#options.owner, leaseMs)
-    if (held === undefined) return undefined
-    const lease = { name, token: held.token }
-    // A renewal that fails is no news to act on here: every write names the lease and is refused once it is lost.
-    const renewal = setInterval(() => void store.renewLease(lease, leaseMs).catch(() => false), leaseMs / 3)
-    try {
-      return await work(lease)
-    } finally {
-      clearInterval(renewal)
-      // What came of the work counts; a lease that cannot be given back runs out.
-      await patiently(() => store.releaseLease(lease)).catch(() => undefined)
-    }
+    const release = (lease: LeaseReference) => patiently(() => store.releaseLease(lease))
+    return (await withLease(store, { name, owner, leaseMs }, work, release))?.value
   }
 }
 

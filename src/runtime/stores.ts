@@ -31,6 +31,7 @@ export const retention = Object.freeze({
   // As long as a run may wait for a person.
   budgetMs: 365 * dayMs,
   failedThreadMs: 30 * dayMs,
+  executionMs: 365 * dayMs,
 })
 
 export function actorStores(store: StateStore): ActorStores {

@@ -56,9 +56,8 @@ export class Budgets {
     prefix: string,
   ): Promise<{ readonly scope: string; readonly limits: Amounts; readonly spent: Amounts }[]> {
     const found = []
-    for await (const entry of scanAll(this.#store, keys.budgets())) {
+    for await (const entry of scanAll(this.#store, keys.budgetsOf(prefix))) {
       const scope = keyParts(entry.key)[1] ?? ''
-      if (!scope.startsWith(prefix)) continue
       const budget = decodeRecord(budgetRecord, entry)
       const amounts = Object.fromEntries(budgetUnits.map(unit => [unit, spent(budget, unit)])) as Amounts
       found.push({ scope, limits: budget.limits, spent: amounts })

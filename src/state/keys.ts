@@ -64,11 +64,11 @@ export const keys = Object.freeze({
   openApprovals: () => below('approval-open'),
 
   budget: (scope: string) => key('budget', scope),
-  budgets: () => below('budget'),
+  /** The prefix of all budgets whose scopes begin so. */
+  budgetsOf: (scopes: string) => key('budget', scopes),
 
   /** What a language model was asked and what it answered, by the digest of the question. */
   modelCall: (id: string) => key('model-call', id),
-  modelCalls: () => below('model-call'),
   /** What a call of execute() came to. */
   execution: (id: string) => key('execution', id),
 

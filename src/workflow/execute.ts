@@ -21,11 +21,12 @@ import type { Model } from '../model/model.ts'
 import { modelScopes } from '../model/spending.ts'
 import { apartFromGraphs } from '../runtime/apart.ts'
 import { digest } from '../runtime/identity.ts'
-import type { ActorStores } from '../runtime/stores.ts'
+import { type ActorStores, retention } from '../runtime/stores.ts'
 import { StateCheckpointer } from '../state/checkpointer.ts'
 import { keys } from '../state/keys.ts'
 import { decodeRecord, encodeRecord } from '../state/record.ts'
 import type { LeaseReference } from '../state/store.ts'
+import { withLease } from '../state/with-lease.ts'
 import { runSpanIds } from '../telemetry/context.ts'
 import { own } from '../telemetry/names.ts'
 import { digestOf } from '../telemetry/redact.ts'
@@ -94,9 +95,6 @@ export interface ExecutorOptions {
 const executionRecord = z.object({ workflowId: z.string(), response: z.unknown(), by: z.string(), at: z.string() })
 const leaseMs = 10_000
 const leasePollMs = 100
-const dayMs = 24 * 60 * 60 * 1000
-/** How long what an execution came to is known. */
-const keptMs = 365 * dayMs
 const findWrite = 'lakehouse.find_write'
 
 export class Executor {
@@ -235,7 +233,7 @@ export class Executor {
         signal?.throwIfAborted()
         const { response } = end as { response: unknown }
         const record = { workflowId, response, by: model.id, at: new Date().toISOString() }
-        const write = { put: keys.execution(runId), value: encodeRecord(record), ttlMs: keptMs }
+        const write = { put: keys.execution(runId), value: encodeRecord(record), ttlMs: retention.executionMs }
         await stores.store.transact({ checks: [{ lease }], writes: [write] })
         await checkpointer.deleteThread(thread)
         return response
@@ -279,23 +277,12 @@ export class Executor {
     work: (lease: LeaseReference) => Promise<T>,
   ): Promise<T> {
     const { stores, owner } = this.#options
-    const { store } = stores
     const name = keys.threadLease(`${runId}/execute`)
     while (true) {
       signal?.throwIfAborted()
-      const held = await store.acquireLease(name, owner, leaseMs)
-      if (held === undefined) {
-        await delay(leasePollMs, undefined, { signal })
-        continue
-      }
-      const lease = { name, token: held.token }
-      const renew = setInterval(() => void store.renewLease(lease, leaseMs).catch(() => false), leaseMs / 3)
-      try {
-        return await work(lease)
-      } finally {
-        clearInterval(renew)
-        await store.releaseLease(lease).catch(() => undefined)
-      }
+      const done = await withLease(stores.store, { name, owner, leaseMs }, work)
+      if (done !== undefined) return done.value
+      await delay(leasePollMs, undefined, { signal })
     }
   }
 }

@@ -10,7 +10,6 @@ import type { RunnableConfig } from '@langchain/core/runnables'
 import { Annotation, type BaseCheckpointSaver, END, START, StateGraph } from '@langchain/langgraph'
 import { z } from 'zod'
 import { asFailure, Failure } from '../../contracts/failures.ts'
-import type { ToolDescription } from '../model/client.ts'
 import type { Mask } from '../model/mask.ts'
 import type { Answered, Asked } from '../model/model.ts'
 import { nodeSpan } from '../telemetry/shapes.ts'
@@ -71,7 +70,7 @@ async function model(state: LoopValues, config: RunnableConfig): Promise<Partial
       })
     const answer = await loop.ask({
       messages: [new SystemMessage(frame), ...state.said.map(messageOf)],
-      tools: loop.tools.map((tool): ToolDescription => describeTool(tool)),
+      tools: loop.tools.map(describeTool),
       answer: { name: 'response', schema: z.toJSONSchema(loop.responseSchema, { io: 'input' }) },
       maxOutputTokens: loop.mostOutputTokens,
     })

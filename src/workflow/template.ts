@@ -21,11 +21,6 @@ export function fillPrompt(prompt: string, input: Readonly<Record<string, unknow
   })
 }
 
-/** The names that a prompt needs to be given, without what stands behind them. */
-export const namesIn = (prompt: string): string[] => [
-  ...new Set([...prompt.matchAll(place)].map(([, name = '']) => name.split('.')[0] ?? '')),
-]
-
 function valueAt(name: string, input: Readonly<Record<string, unknown>>): unknown {
   let value: unknown = input
   const walked: string[] = []
