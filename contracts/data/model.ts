@@ -4,8 +4,23 @@ import { Count, Fraction, Owner } from './common.ts'
 /** Whole or broken units of the policy's currency, as people write prices. */
 const money = z.number().min(0)
 
-/** The typed questions there are. */
-export const questionKinds = ['mapping', 'meaning', 'dateOrder', 'key', 'names'] as const
+/** The typed questions there are: each has a closed set of answers. */
+export const questionKinds = [
+  'mapping',
+  'meaning',
+  'dateOrder',
+  'decimalMark',
+  'key',
+  'names',
+  'headerRows',
+  'renamed',
+  'ruleDraft',
+] as const
+export type QuestionKind = (typeof questionKinds)[number]
+
+/** What a model may make of a contract, a mapping, a rule or a prompt that no longer serves: nothing, a proposal that people decide, or the next version. */
+export const Regeneration = z.enum(['never', 'propose', 'apply'])
+export type Regeneration = z.infer<typeof Regeneration>
 
 /** What may be spent; a line left out is no limit, and 0 is none at all. */
 export const ModelLimits = z.strictObject({
@@ -45,6 +60,20 @@ export const ModelPolicy = z.strictObject({
     samples: z.int().min(0).max(8),
     sampleCharacters: z.int().min(1),
   }),
+  /** What may be written anew after drift or a refusal. It is always a next version, with a diff and an owner, and the one before stays. */
+  regeneration: z
+    .strictObject({
+      contract: Regeneration.default('never'),
+      mapping: Regeneration.default('never'),
+      /** A rule is signed by its owner: a model drafts, and no more. */
+      rule: z.enum(['never', 'propose']).default('never'),
+      prompt: Regeneration.default('never'),
+      /** At most so many parts of one document change without a person. */
+      mostChanges: z.int().min(1).default(3),
+      /** So often in one day for one feed, or one prompt. */
+      perDay: z.int().min(0).default(3),
+    })
+    .prefault({}),
   /** Classes of values that never leave: what a column holds, a word of its name, or the shape of a value. */
   mask: z.array(
     z.strictObject({
