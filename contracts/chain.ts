@@ -6,11 +6,12 @@ export const chain = {
   planner: {
     consumes: ['feed.delivered', 'approval.decided'],
     emits: ['contract.ready', 'approval.requested', 'run.failed'],
-    nodes: ['inspect', 'recall', 'propose', 'review', 'record'],
+    nodes: ['inspect', 'recall', 'propose', 'consult', 'settle', 'read', 'review', 'record'],
     tools: [
       'filesystem.stat_file',
       'filesystem.inspect_file',
       'metadata.get_policies',
+      'metadata.get_standard',
       'metadata.get_vendor',
       'metadata.get_contract',
       'metadata.put_contract',

@@ -21,8 +21,24 @@ export function describeChange(change: Change): string {
     : `${subject}: ${change.before} → ${change.after}`
 }
 
-/** What a person is asked before a contract, first or next, is taken. */
-export function contractQuestion(next: FeedContract, changes: readonly string[]): ApprovalQuestion {
+/** A contract beside the one proposed, that people may take instead. */
+export interface Alternative {
+  readonly contract: FeedContract
+  /** What makes it another one, and who says so. */
+  readonly differs: string
+  readonly confidence: number
+  readonly evidence: readonly string[]
+}
+
+/** The answer that takes the alternative. */
+export const alternativeAnswer = (version: number): string => `v${version} as suggested`
+
+/** What a person is asked before a contract, first or next, is taken. An alternative, where there is one, is what is suggested. */
+export function contractQuestion(
+  next: FeedContract,
+  changes: readonly string[],
+  alternative: Alternative | null = null,
+): ApprovalQuestion {
   const feed = `${next.vendor}/${next.table}`
   const first = next.version === 1
   return {
@@ -30,10 +46,23 @@ export function contractQuestion(next: FeedContract, changes: readonly string[])
     text: first
       ? `May ${feed} be loaded under the contract proposed for it (${next.columns.length} columns, ${next.format.kind})?`
       : `A delivery of ${feed} no longer fits contract v${next.version - 1}. May v${next.version} take its place?`,
-    options: [{ answer: `v${next.version}`, text: `take contract v${next.version}`, confidence: next.confidence }],
-    suggested: `v${next.version}`,
+    options: [
+      { answer: `v${next.version}`, text: `take contract v${next.version}`, confidence: next.confidence },
+      ...(alternative === null
+        ? []
+        : [
+            {
+              answer: alternativeAnswer(next.version),
+              text: `take contract v${next.version}, but ${alternative.differs}`,
+              confidence: alternative.confidence,
+            },
+          ]),
+    ],
+    suggested: alternative === null ? `v${next.version}` : alternativeAnswer(next.version),
     owner: next.owner,
-    evidence:
-      changes.length > 0 ? [...changes] : next.columns.slice(0, 20).map(column => `${column.name}: ${column.type}`),
+    evidence: [
+      ...(alternative?.evidence ?? []),
+      ...(changes.length > 0 ? changes : next.columns.slice(0, 20).map(column => `${column.name}: ${column.type}`)),
+    ],
   }
 }

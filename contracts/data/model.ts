@@ -105,6 +105,9 @@ export const ModelQuestion = z.strictObject({
   id: z.string(),
   kind: z.enum(questionKinds),
   text: z.string(),
+  /** The column it is about, by its name in the source, and values of it. */
+  about: z.string().optional(),
+  samples: z.array(z.string()).optional(),
   options: z.array(z.strictObject({ answer: z.string(), text: z.string(), samples: z.array(z.string()).optional() })),
 })
 export type ModelQuestion = z.infer<typeof ModelQuestion>

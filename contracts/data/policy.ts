@@ -11,6 +11,8 @@ export const AutonomyPolicy = z.strictObject({
   kind: z.literal('policy.autonomy'),
   owner: Owner,
   newFeed: Verdict,
+  /** What a new file does not settle, as the order of day and month: left as found (the column stays text), or a question that the run waits for. */
+  doubts: z.enum(['leave', 'wait']).default('leave'),
   drift: z.strictObject({
     columnAdded: Verdict,
     columnRemoved: Verdict,
@@ -58,8 +60,19 @@ export const DiscoveryPolicy = z.strictObject({
   identifierWords: z.array(z.string()),
   /** Names of value kinds with the regular expression their values fit, and the share that must. */
   semantics: z.array(
-    z.strictObject({ name: z.string(), pattern: z.string(), fit: Fraction, checkDigit: z.enum(['gs1']).optional() }),
+    z.strictObject({
+      name: z.string(),
+      pattern: z.string(),
+      fit: Fraction,
+      checkDigit: z.enum(['gs1']).optional(),
+      /** Other values look like this too: what the column is remains a question. */
+      doubted: z.boolean().default(false),
+    }),
   ),
+  /** A key that leads the next best by less than this is a question; left out, the best is taken. */
+  keyLead: Fraction.optional(),
+  /** A first row is a question where its being a header is less sure than this, of -1 (a record) to 1 (a header); left out, it never is. */
+  headerCertainty: Fraction.optional(),
   /** A file is whole when size and time of change stood still this long. */
   settleMs: Count,
 })

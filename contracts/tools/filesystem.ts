@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Count, Instant } from '../data/common.ts'
+import { Doubt, Reading } from '../data/doubt.ts'
 import { DiscoveredSpec, FeedFormat } from '../data/feed-contract.ts'
 import { readingTool } from './tool.ts'
 
@@ -48,11 +49,15 @@ export const filesystem = {
   inspect_file: readingTool({
     title: 'Inspect a file',
     description:
-      'Proposes format, dialect, columns, types, keys and partition candidates of a file from its header and samples.',
+      'Proposes format, dialect, columns, types, keys and partition candidates of a file from its header and samples, and says what these leave in doubt.',
     input: z.strictObject({
       path,
       format: FeedFormat.optional().describe('Read it in this format instead of finding one'),
+      readings: z
+        .array(Reading)
+        .default([])
+        .describe('How doubts about it were settled; what the data do not bear out is left as found and said'),
     }),
-    output: z.strictObject({ spec: DiscoveredSpec }),
+    output: z.strictObject({ spec: DiscoveredSpec, doubts: z.array(Doubt), refused: z.array(Reading) }),
   }),
 } as const

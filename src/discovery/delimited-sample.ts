@@ -93,7 +93,8 @@ function layOut(
     path,
     delimiter: dialect.delimiter,
   })
-  return { format, table: { ...table, signals: [...layoutSignals(format, header.certainty), ...table.signals] } }
+  const signals = [...layoutSignals(format, header.certainty), ...table.signals]
+  return { format, table: { ...table, signals, headerCertainty: header.certainty } }
 }
 
 function tooLong(path: string, limits: ReadLimits): Failure {
@@ -158,6 +159,7 @@ function tableOf(
     columns: Array.from({ length: width }, (_, i) => ({
       sourceName: names.length === 0 ? `column_${i + 1}` : (names[i]?.trim() ?? ''),
     })),
+    headerRows: names.length === 0 ? 0 : 1,
     rows: wellFormed.map(({ fields }) => fields),
     ...(delimiter === ',' ? { decimalHint: '.' as const } : {}),
     malformed,

@@ -1,25 +1,35 @@
 /** A table of text as columns with names, types, meanings, keys and partitions. Pure. */
-import type { DiscoveredSpec, FeedColumn, QualitySignal } from '../../contracts/data/feed-contract.ts'
+import type { Doubt, Reading } from '../../contracts/data/doubt.ts'
+import type { DiscoveredSpec, FeedColumn, KeyCandidate, QualitySignal } from '../../contracts/data/feed-contract.ts'
 import type { DiscoveryPolicy } from '../../contracts/data/policy.ts'
+import { type DoubtedColumn, doubtsOf } from './doubts.ts'
 import { findKeys } from './keys.ts'
 import { digitsOf, numberFormats } from './numbers.ts'
 import { findPartitions } from './partitions.ts'
 import { type ColumnProfile, presentText, profileColumn, samplesOf, shareOf } from './profile.ts'
 import { tableSignals } from './quality.ts'
 import type { SampleTable } from './sample.ts'
-import { semanticOf } from './semantics.ts'
-import { proposeType } from './types.ts'
-import { nameColumns } from './words.ts'
+import { semanticsOf } from './semantics.ts'
+import { proposeType, typeInFormat } from './types.ts'
+import { nameColumns, reserved } from './words.ts'
 
-export type TableDescription = Pick<
-  DiscoveredSpec,
-  'columns' | 'keys' | 'partitionCandidates' | 'quality' | 'nullTokens'
->
+export interface TableDescription {
+  readonly said: Pick<DiscoveredSpec, 'columns' | 'keys' | 'partitionCandidates' | 'quality' | 'nullTokens'>
+  readonly doubts: readonly Doubt[]
+  /** Readings that the values do not bear out. */
+  readonly refused: readonly Reading[]
+}
 
 /** Records beyond these add little to what is known of a column. */
 const mostRows = 50_000
 
-export function describeTable(table: SampleTable, policy: DiscoveryPolicy, complete: boolean): TableDescription {
+/** @param readings how doubts were settled, by the names that columns have without them */
+export function describeTable(
+  table: SampleTable,
+  policy: DiscoveryPolicy,
+  complete: boolean,
+  readings: readonly Reading[] = [],
+): TableDescription {
   const tokens = new Set(policy.nullTokens)
   const rows = table.rows.slice(0, mostRows)
   const named = nameColumns(table.columns.map(({ sourceName }) => sourceName))
@@ -34,14 +44,25 @@ export function describeTable(table: SampleTable, policy: DiscoveryPolicy, compl
     complete: complete && rows.length === table.rows.length,
     decimals: decimalMarks(profiles, table.decimalHint),
   }
+  const settled = new Settled(readings)
+  const unnamed = table.columns.map(({ sourceName }) => table.headerRows === 0 || sourceName === '')
+  const names = settled.names(named.names, unnamed)
   const signals: QualitySignal[] = []
+  const doubted: DoubtedColumn[] = []
   const columns = table.columns.map(({ sourceName, sourcePath }, index): FeedColumn => {
-    const name = named.names[index] ?? `column_${index + 1}`
+    const found = named.names[index] as string
+    const name = names[index] as string
     const profile = profiles[index] as ColumnProfile
-    const proposed = proposeType(name, profile, policy, context)
-    const semantic = semanticOf(profile, policy)
+    const proposed =
+      settled.take('valueFormat', found, ({ format }) => typeInFormat(profile, format, policy, context)) ??
+      proposeType(name, profile, policy, context)
+    const kinds = semanticsOf(profile, policy)
+    const meaning = settled.take('meaning', found, ({ semantic }) =>
+      semantic === null || kinds.some(kind => kind.name === semantic) ? { semantic } : undefined,
+    )
+    const semantic = meaning === undefined ? kinds[0]?.name : (meaning.semantic ?? undefined)
     signals.push(...proposed.signals)
-    return {
+    const column: FeedColumn = {
       name,
       sourceName,
       ...(sourcePath === undefined ? {} : { sourcePath }),
@@ -58,16 +79,82 @@ export function describeTable(table: SampleTable, policy: DiscoveryPolicy, compl
         samples: samplesOf(profile),
       },
     }
+    doubted.push({
+      column,
+      readings: proposed.readings ?? [],
+      meanings: meaning === undefined && kinds[0]?.doubted ? kinds.map(kind => kind.name) : [],
+      unnamed: unnamed[index] === true && name === found && profile.present > 0,
+    })
+    return column
   })
   const present = rows.map(row => columns.map((_, index) => presentText(row[index], tokens)))
-  const keys = findKeys({ columns, profiles, rows: present, policy })
+  const candidates = findKeys({ columns, profiles, rows: present, policy })
+  const renamed = (name: string) => names[named.names.indexOf(name)] ?? name
+  const chosen = settled.take('key', undefined, key => first(candidates, key.columns.map(renamed)))
+  const keys = chosen ?? candidates
   const identifying = keys.find(({ kind, confidence }) => kind === 'primary' && confidence >= 0.5)?.columns ?? []
   return {
-    columns: columns.map(column => (identifying.includes(column.name) ? { ...column, nullable: false } : column)),
-    keys,
-    partitionCandidates: findPartitions(columns, profiles, rows.length),
-    quality: [...table.signals, ...signals, ...tableSignals(columns, profiles, named, present)],
-    nullTokens: [...policy.nullTokens],
+    said: {
+      columns: columns.map(column => (identifying.includes(column.name) ? { ...column, nullable: false } : column)),
+      keys,
+      partitionCandidates: findPartitions(columns, profiles, rows.length),
+      quality: [...table.signals, ...signals, ...tableSignals(columns, profiles, named, present)],
+      nullTokens: [...policy.nullTokens],
+    },
+    doubts: doubtsOf(table, doubted, chosen === undefined ? keys : [], policy),
+    refused: settled.refused(),
+  }
+}
+
+/** The candidate of these columns in front of the others; undefined where they are none. */
+function first(candidates: readonly KeyCandidate[], columns: readonly string[]): KeyCandidate[] | undefined {
+  const isChosen = (key: KeyCandidate) => key.columns.join('\0') === columns.join('\0')
+  return candidates.some(isChosen)
+    ? [...candidates.filter(isChosen), ...candidates.filter(key => !isChosen(key))]
+    : undefined
+}
+
+/** Readings and which of them held. */
+class Settled {
+  readonly #open: Set<Reading>
+
+  constructor(readings: readonly Reading[]) {
+    this.#open = new Set(readings)
+  }
+
+  /** What the reading of this kind makes of the column, where there is one and it holds. */
+  take<K extends Reading['kind'], T>(
+    kind: K,
+    column: string | undefined,
+    use: (reading: Extract<Reading, { kind: K }>) => T | undefined,
+  ): T | undefined {
+    for (const reading of this.#open) {
+      if (reading.kind !== kind || (column !== undefined && !('column' in reading && reading.column === column)))
+        continue
+      const made = use(reading as Extract<Reading, { kind: K }>)
+      if (made === undefined) continue
+      this.#open.delete(reading)
+      return made
+    }
+    return undefined
+  }
+
+  /** Only a column without a name of its own takes one, and no two the same. */
+  names(found: readonly string[], unnamed: readonly boolean[]): string[] {
+    const used = new Set(found)
+    return found.map((name, index) => {
+      const taken = this.take('name', name, ({ name: given }) =>
+        unnamed[index] && /^[a-z_][a-z0-9_]{0,127}$/.test(given) && !used.has(given) && !reserved.includes(given)
+          ? given
+          : undefined,
+      )
+      if (taken !== undefined) used.add(taken)
+      return taken ?? name
+    })
+  }
+
+  refused(): Reading[] {
+    return [...this.#open].filter(({ kind }) => kind !== 'headerRows' && kind !== 'renamed')
   }
 }
 

@@ -1,4 +1,5 @@
 /** What one file is: its format, columns, keys and quality, from a sample and the discovery policy. Pure: same sample, same answer. */
+import type { Doubt, Reading } from '../../contracts/data/doubt.ts'
 import type { DiscoveredSpec, FeedFormat } from '../../contracts/data/feed-contract.ts'
 import type { DiscoveryPolicy } from '../../contracts/data/policy.ts'
 import { Failure } from '../../contracts/failures.ts'
@@ -14,6 +15,9 @@ import type { Sample, SampleTable } from './sample.ts'
 export interface Discovered {
   /** `rowCount` is null: only the sample was looked at, unless it is the whole file. */
   readonly spec: DiscoveredSpec
+  readonly doubts: readonly Doubt[]
+  /** Readings that the sample does not bear out. */
+  readonly refused: readonly Reading[]
 }
 
 export interface Known {
@@ -21,6 +25,8 @@ export interface Known {
   readonly format?: FeedFormat
   /** Decode from this encoding instead of finding one. */
   readonly encoding?: string
+  /** How doubts were settled. */
+  readonly readings?: readonly Reading[]
 }
 
 /** @throws Failure FILE_EMPTY, FILE_HEADER_ONLY, FILE_BINARY, FILE_FORMAT_UNKNOWN, FILE_RECORD_TOO_LONG, FILE_ENCODING_BROKEN */
@@ -39,16 +45,16 @@ export function discover(sample: Sample, policy: DiscoveryPolicy, known: Known =
       ? readUnknown(text, encoding, sample, policy)
       : readKnown(text, known.format, sample, policy)
   if (table.columns.length === 0) throw table.malformed > 0 ? unknown(path, 'it holds no JSON objects') : empty(path)
-  const described = describeTable(table, policy, complete)
+  const { said, doubts, refused } = describeTable(table, policy, complete, known.readings)
   const spec: DiscoveredSpec = {
     format,
-    ...described,
+    ...said,
     rowCount: complete ? table.rows.length + table.malformed : null,
     sizeBytes: sample.sizeBytes,
-    quality: [...signals, ...described.quality],
+    quality: [...signals, ...said.quality],
     confidence: Math.round(Math.max(0, Math.min(1, table.confidence)) * 100) / 100,
   }
-  return { spec }
+  return { spec, doubts, refused }
 }
 
 function readUnknown(

@@ -1,4 +1,5 @@
 /** How a delivery differs from its contract, and the contract that follows from it. Pure. */
+import type { Doubt, Reading } from '../../contracts/data/doubt.ts'
 import type { DiscoveredSpec, FeedColumn, FeedContract, FeedFormat } from '../../contracts/data/feed-contract.ts'
 import type { AutonomyPolicy } from '../../contracts/data/policy.ts'
 import { fitsColumn } from './fits.ts'
@@ -23,8 +24,11 @@ interface Pair {
   readonly found: FeedColumn
 }
 
-export function compare(contract: FeedContract, spec: DiscoveredSpec): Comparison {
-  const { pairs, removed, added, renamed } = pair(contract, spec)
+/** A column of the contract that somebody says the delivery brings under another name. */
+export type Rename = Extract<Reading, { kind: 'renamed' }>
+
+export function compare(contract: FeedContract, spec: DiscoveredSpec, renames: readonly Rename[] = []): Comparison {
+  const { pairs, removed, added, renamed } = pair(contract, spec, renames)
   const ordered = contract.format.kind === 'delimited' && spec.format.kind === 'delimited'
   const changes: Change[] = [
     ...formatChanges(contract.format, spec.format),
@@ -61,8 +65,9 @@ export function evolve(
   spec: DiscoveredSpec,
   changes: readonly Change[],
   origin: Origin,
+  renames: readonly Rename[] = [],
 ): FeedContract {
-  const { pairs, removed, added, renamed } = pair(contract, spec)
+  const { pairs, removed, added, renamed } = pair(contract, spec, renames)
   const has = (kind: Change['kind'], column?: string) =>
     changes.some(change => change.kind === kind && (column === undefined || change.column === column))
   const version = contract.version + 1
@@ -131,7 +136,7 @@ interface Paired {
 }
 
 /** Columns of contract and delivery that are the same, by source name; equal names are taken in order. */
-function pair(contract: FeedContract, spec: DiscoveredSpec): Paired {
+function pair(contract: FeedContract, spec: DiscoveredSpec, renames: readonly Rename[] = []): Paired {
   const free = [...spec.columns]
   const pairs: Pair[] = []
   const missing: FeedColumn[] = []
@@ -141,7 +146,12 @@ function pair(contract: FeedContract, spec: DiscoveredSpec): Paired {
     else pairs.push({ agreed, found: free.splice(at, 1)[0] as FeedColumn })
   }
   const renamed = missing.flatMap((agreed): Pair[] => {
-    const found = free.find(column => isRename(agreed, column, contract, spec))
+    const said = renames.find(({ column }) => column === agreed.name)
+    const found = free.find(column =>
+      said === undefined
+        ? isRename(agreed, column, contract, spec)
+        : column.sourceName === said.sourceName && holds(agreed, column),
+    )
     if (found === undefined) return []
     free.splice(free.indexOf(found), 1)
     return [{ agreed, found }]
@@ -150,6 +160,30 @@ function pair(contract: FeedContract, spec: DiscoveredSpec): Paired {
   // A key that no record of a JSON delivery has is a value that is not there.
   const removed = spec.format.kind === 'delimited' ? gone : []
   return { pairs, removed, added: free, renamed }
+}
+
+/** What a delivery leaves in doubt where columns are gone and others are new: whether one of these is one of those, as far as its values allow. */
+export function renameDoubts(contract: FeedContract, spec: DiscoveredSpec): Doubt[] {
+  const { removed, added } = pair(contract, spec)
+  return removed.flatMap((agreed): Doubt[] => {
+    const fitting = added.filter(found => holds(agreed, found) && (found.quality?.samples.length ?? 0) > 0)
+    if (fitting.length === 0) return []
+    return [
+      {
+        subject: `renamed:${agreed.name}`,
+        kind: 'renamed',
+        about: agreed.sourceName,
+        samples: agreed.quality?.samples ?? [],
+        text: `Is the column ${agreed.sourceName}, which is gone, one of the new ones under another name?`,
+        options: fitting.map(({ name, sourceName, quality }) => ({
+          answer: name,
+          text: sourceName,
+          samples: quality?.samples ?? [],
+          reading: { kind: 'renamed', column: agreed.name, sourceName },
+        })),
+      },
+    ]
+  })
 }
 
 const normal = (name: string): string => name.trim().toLowerCase()

@@ -21,6 +21,9 @@ export interface SampleTable {
   /** The decimal mark that the dialect speaks for, where no value does: a comma that delimits hardly marks decimals. */
   readonly decimalHint?: '.' | ','
   readonly signals: readonly QualitySignal[]
+  /** Of delimited text: rows taken for a header, and how surely, of -1 (a record) to 1 (a header). */
+  readonly headerRows?: 0 | 1
+  readonly headerCertainty?: number
   /** How sure the reading of the structure is, 0 to 1. */
   readonly confidence: number
 }

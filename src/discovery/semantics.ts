@@ -10,25 +10,30 @@ export function hasGs1CheckDigit(text: string): boolean {
   return (10 - (sum % 10)) % 10 === Number(text.at(-1))
 }
 
-const compiled = new WeakMap<
-  DiscoveryPolicy,
-  readonly { name: string; fits: (value: string) => boolean; fit: number }[]
->()
+interface Kind {
+  readonly name: string
+  readonly fits: (value: string) => boolean
+  readonly fit: number
+  readonly doubted: boolean
+}
 
-/** The first kind of the policy that enough of the values fit. */
-export function semanticOf(profile: ColumnProfile, policy: DiscoveryPolicy): string | undefined {
-  if (profile.present === 0) return undefined
+const compiled = new WeakMap<DiscoveryPolicy, readonly Kind[]>()
+
+/** The kinds of the policy that enough of the values fit; the first is what they are taken for. */
+export function semanticsOf(profile: ColumnProfile, policy: DiscoveryPolicy): readonly Kind[] {
+  if (profile.present === 0) return []
   let kinds = compiled.get(policy)
   if (kinds === undefined) {
-    kinds = policy.semantics.map(({ name, pattern, fit, checkDigit }) => {
+    kinds = policy.semantics.map(({ name, pattern, fit, checkDigit, doubted }) => {
       const regex = new RegExp(pattern, 'u')
       return {
         name,
         fit,
+        doubted,
         fits: (value: string) => regex.test(value) && (checkDigit === undefined || hasGs1CheckDigit(value)),
       }
     })
     compiled.set(policy, kinds)
   }
-  return kinds.find(({ fits, fit }) => shareOf(profile, fits) >= fit)?.name
+  return kinds.filter(({ fits, fit }) => shareOf(profile, fits) >= fit)
 }

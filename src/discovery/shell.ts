@@ -1,6 +1,8 @@
 /** Discovery of a file on disk: a bounded sample, then one pass over the whole for what only the whole can tell. */
 import { isUtf8 } from 'node:buffer'
 import { open, stat } from 'node:fs/promises'
+import { isDeepStrictEqual } from 'node:util'
+import type { Reading } from '../../contracts/data/doubt.ts'
 import type {
   DelimitedFormat,
   DiscoveredSpec,
@@ -9,12 +11,16 @@ import type {
   QualitySignal,
 } from '../../contracts/data/feed-contract.ts'
 import type { DiscoveryPolicy } from '../../contracts/data/policy.ts'
+import { Failure } from '../../contracts/failures.ts'
 import { readBytes, readFailure } from '../records/decode.ts'
 import { RecordGrammar } from '../records/delimited-grammar.ts'
+import { readRecords } from '../records/records.ts'
 import { type Scan, scan } from '../records/scan.ts'
-import { discover, type Known } from './discover.ts'
+import { type Discovered, discover, type Known } from './discover.ts'
 import { findEncoding } from './encoding.ts'
+import { fitsColumn } from './fits.ts'
 import { columnOf, KeyTree } from './json-sample.ts'
+import { presentText } from './profile.ts'
 import type { Sample } from './sample.ts'
 import { findTrailer, type TailRow } from './trailer.ts'
 import { nameColumns } from './words.ts'
@@ -23,21 +29,91 @@ import { nameColumns } from './words.ts'
  * What a file is; `format`: read it so instead of finding out.
  * @throws Failure as `discover`, and FILE_VANISHED, FILE_UNREADABLE, FILE_COMPRESSION_BROKEN
  */
-export async function inspectFile(path: string, policy: DiscoveryPolicy, format?: FeedFormat): Promise<DiscoveredSpec> {
+export const inspectFile = async (
+  path: string,
+  policy: DiscoveryPolicy,
+  format?: FeedFormat,
+): Promise<DiscoveredSpec> => (await inspectClosely(path, policy, format === undefined ? {} : { format })).spec
+
+/** The same with what is in doubt, and with doubts settled: a reading that sample or file does not bear out changes nothing. */
+export async function inspectClosely(
+  path: string,
+  policy: DiscoveryPolicy,
+  { format, readings = [] }: Pick<Known, 'format' | 'readings'> = {},
+): Promise<Discovered> {
   const sample = await readSample(path, policy)
-  const known: Known = format === undefined ? {} : { format }
-  const first = await lookAt(path, sample, policy, known)
-  const encoding = format === undefined ? await betterEncoding(path, sample, first) : undefined
-  return (encoding === undefined ? first : await lookAt(path, sample, policy, { encoding })).spec
+  const header = readings.find(({ kind }) => kind === 'headerRows')
+  if (header?.kind === 'headerRows') {
+    const found = await inspectClosely(path, policy, format === undefined ? {} : { format })
+    const rest = readings.filter(reading => reading !== header)
+    const as = await withHeader(path, policy, found.spec.format, header.headerRows, rest)
+    return as ?? { ...found, refused: [...readings] }
+  }
+  const known: Known = { ...(format === undefined ? {} : { format }), readings }
+  let look = await lookAt(path, sample, policy, known)
+  const encoding = format === undefined ? await betterEncoding(path, sample, look) : undefined
+  if (encoding !== undefined) look = await lookAt(path, sample, policy, { encoding, readings })
+  const broken = await brokenReadings(path, look.spec, readings, policy, sample.complete)
+  if (broken.length === 0) return look
+  const held = readings.filter(reading => !broken.includes(reading))
+  const again = await inspectClosely(path, policy, { ...(format === undefined ? {} : { format }), readings: held })
+  return { ...again, refused: [...again.refused, ...broken] }
 }
 
-interface Look {
-  readonly spec: DiscoveredSpec
+/** Undefined where the file cannot be read so. */
+async function withHeader(
+  path: string,
+  policy: DiscoveryPolicy,
+  format: FeedFormat,
+  headerRows: 0 | 1,
+  readings: readonly Reading[],
+): Promise<Discovered | undefined> {
+  if (format.kind !== 'delimited') return undefined
+  try {
+    return await inspectClosely(path, policy, { format: { ...format, headerRows }, readings })
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'terminal') return undefined
+    throw error
+  }
+}
+
+/** Readings of values that hold in the sample and not in the whole file. */
+async function brokenReadings(
+  path: string,
+  { format, columns, nullTokens }: DiscoveredSpec,
+  readings: readonly Reading[],
+  policy: DiscoveryPolicy,
+  sampleIsWhole: boolean,
+): Promise<Reading[]> {
+  const names = new Map(readings.flatMap(each => (each.kind === 'name' ? [[each.column, each.name]] : [])))
+  const settled = readings.flatMap(reading => {
+    if (sampleIsWhole || reading.kind !== 'valueFormat') return []
+    const at = columns.findIndex(({ name }) => name === (names.get(reading.column) ?? reading.column))
+    const taken = at !== -1 && isDeepStrictEqual(columns[at]?.format, reading.format)
+    return taken ? [{ reading, at, present: 0, fitting: 0 }] : []
+  })
+  if (settled.length === 0) return []
+  const tokens = new Set(nullTokens)
+  for await (const batch of readRecords(path, format, columns, policy)) {
+    for (const record of batch) {
+      if (record.kind !== 'fields') continue
+      for (const one of settled) {
+        const text = presentText(record.fields[one.at], tokens)
+        if (text === null) continue
+        one.present++
+        if (fitsColumn(columns[one.at] as FeedColumn, text)) one.fitting++
+      }
+    }
+  }
+  return settled.filter(({ present, fitting }) => fitting < present * policy.typeFit).map(({ reading }) => reading)
+}
+
+interface Look extends Discovered {
   readonly found: Scan
 }
 
 async function lookAt(path: string, sample: Sample, policy: DiscoveryPolicy, known: Known): Promise<Look> {
-  const { spec } = discover(sample, policy, known)
+  const { spec, doubts, refused } = discover(sample, policy, known)
   const fields = spec.format.kind === 'delimited' ? { fields: spec.columns.length } : {}
   const keys = new KeyTree()
   const found = await scan(path, spec.format, {
@@ -45,12 +121,13 @@ async function lookAt(path: string, sample: Sample, policy: DiscoveryPolicy, kno
     maxRecordBytes: policy.maxRecordBytes,
     see: value => keys.add(value),
   })
+  const settled = { found, doubts, refused }
   const whole = { ...spec, rowCount: found.records, quality: [...structureless(spec.quality), ...scanSignals(found)] }
-  if (spec.format.kind !== 'delimited') return { found, spec: { ...whole, columns: withKeys(spec.columns, keys) } }
-  if (sample.complete || known.format !== undefined) return { found, spec: whole }
+  if (spec.format.kind !== 'delimited') return { ...settled, spec: { ...whole, columns: withKeys(spec.columns, keys) } }
+  if (sample.complete || known.format !== undefined) return { ...settled, spec: whole }
   const trailer = trailerOf(found, spec.format, spec.columns.length)
   const format = { ...spec.format, trailerLines: trailer.lines }
-  return { found, spec: { ...whole, format, rowCount: found.records - trailer.records } }
+  return { ...settled, spec: { ...whole, format, rowCount: found.records - trailer.records } }
 }
 
 async function readSample(path: string, policy: DiscoveryPolicy): Promise<Sample> {

@@ -15,6 +15,8 @@ export interface ProposedType {
   readonly format?: ValueFormat
   readonly fit: number
   readonly signals: readonly QualitySignal[]
+  /** The formats that the values fit equally well and that read them differently, where the type was left text for that. */
+  readonly readings?: readonly ValueFormat[]
 }
 
 export interface TypeContext {
@@ -129,6 +131,10 @@ function proposeNumber(
       signals: [
         signal('AMBIGUOUS_NUMBER', `${example(profile, isAmbiguousNumber)} can be read with or without decimals`),
       ],
+      readings: readingsOfMarks(
+        profile,
+        fitting.filter(({ fit }) => fit === best.fit).map(({ format }) => format),
+      ),
     }
   }
   return numberType(profile, chosen, best.fit, context)
@@ -201,12 +207,38 @@ function proposeTime(profile: ColumnProfile, policy: DiscoveryPolicy, signal: Si
     const rival = contradicting(profile, best.pattern, rivals)
     if (rival !== undefined) {
       const message = `${[...profile.counts.keys()][0]} can be read as ${best.pattern} or ${rival.pattern}`
-      return { type: 'string', fit: 1, signals: [signal('AMBIGUOUS_DATE', message)] }
+      const readings = [best, ...rivals].map(({ pattern }): ValueFormat => ({ kind, pattern }))
+      return { type: 'string', fit: 1, signals: [signal('AMBIGUOUS_DATE', message)], readings }
     }
-    const type = kind === 'date' ? 'date' : hasZone(best.pattern) ? 'timestamptz' : 'timestamp'
-    return { type, format: { kind, pattern: best.pattern }, fit: best.fit, signals: [] }
+    return { type: timeType(kind, best.pattern), format: { kind, pattern: best.pattern }, fit: best.fit, signals: [] }
   }
   return undefined
+}
+
+const timeType = (kind: 'date' | 'timestamp', pattern: string): string =>
+  kind === 'date' ? 'date' : hasZone(pattern) ? 'timestamptz' : 'timestamp'
+
+/** The type in a format that somebody says the values have; undefined where too few of them fit it. */
+export function typeInFormat(
+  profile: ColumnProfile,
+  format: ValueFormat,
+  policy: DiscoveryPolicy,
+  context: TypeContext,
+): ProposedType | undefined {
+  if (format.kind === 'boolean') return undefined
+  const fits = (value: string) =>
+    format.kind === 'number' ? digitsOf(value, format) !== undefined : parseTime(value, format.pattern) !== undefined
+  const fit = shareOf(profile, fits)
+  if (profile.present === 0 || fit < policy.typeFit) return undefined
+  if (format.kind === 'number') return numberType(profile, format, fit, context)
+  return { type: timeType(format.kind, format.pattern), format, fit, signals: [] }
+}
+
+/** Of formats that read the same values alike, the first. */
+function readingsOfMarks(profile: ColumnProfile, formats: readonly NumberFormat[]): NumberFormat[] {
+  const values = [...profile.counts.keys()]
+  const read = (format: NumberFormat) => JSON.stringify(values.map(value => digitsOf(value, format)))
+  return formats.filter((format, index) => formats.findIndex(other => read(other) === read(format)) === index)
 }
 
 /** `20241131` is a number; three different ones that are all days of our time are dates. */

@@ -44,7 +44,7 @@ function safeName(name: string): string {
 }
 
 /** Columns that every bronze table has of its own. */
-const taken = ['vendor_name', 'ingestion_date']
+export const reserved: readonly string[] = ['vendor_name', 'ingestion_date']
 
 export interface NamedColumns {
   readonly names: readonly string[]
@@ -65,7 +65,7 @@ export function nameColumns(sourceNames: readonly string[]): NamedColumns {
     else if (seen.has(sourceName)) repeated.push(sourceName)
     seen.add(sourceName)
     const safe = safeName(sourceName) || `column_${index + 1}`
-    const base = taken.includes(safe) ? `source_${safe}` : safe
+    const base = reserved.includes(safe) ? `source_${safe}` : safe
     let name = base
     for (let n = 2; used.has(name); n++) name = `${base}_${n}`
     used.add(name)

@@ -2,6 +2,7 @@
  * What a header says about all its columns: in a file whose names read `Product Title`, `Variant Title`, the first word tells
  * levels apart and the rest tells what the column is; in `Weight (kg)` and `weight_kg` the unit is said aside. Pure.
  */
+import type { FeedColumn } from '../../contracts/data/feed-contract.ts'
 import { tokensOf } from './names.ts'
 
 export interface NameInContext {
@@ -22,6 +23,10 @@ interface Level {
   /** The largest share of distinct values in a column of the level. */
   distinct: number
 }
+
+/** What a column is called: by its source, or, where that has no name for it, by its contract. */
+export const saidName = ({ sourceName, name }: Pick<FeedColumn, 'sourceName' | 'name'>): string =>
+  sourceName === '' || /^column_\d+$/.test(sourceName) ? name : sourceName
 
 /** @param asides words at the end of a name that say in what it is counted */
 export function inContext(

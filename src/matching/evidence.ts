@@ -2,7 +2,7 @@
 import type { FeedColumn } from '../../contracts/data/feed-contract.ts'
 import type { Evidence } from '../../contracts/data/mapping.ts'
 import type { StandardColumn } from '../../contracts/data/standard.ts'
-import type { NameInContext } from './context.ts'
+import { type NameInContext, saidName } from './context.ts'
 import { likeness, squeezed, tokensOf } from './names.ts'
 
 export type Weights = Readonly<Record<string, number>>
@@ -55,7 +55,7 @@ export function evidenceFor(source: Source, target: Target, weights: Weights): E
 type Add = (kind: string, share: number, detail: string) => void
 
 function lexical({ column, name }: Source, target: Target, add: Add): void {
-  const shown = column.sourceName
+  const shown = saidName(column)
   const alike = (tokens: readonly string[]) => nameLikeness(name, tokens)
   const best = (names: Target['synonyms']) =>
     names

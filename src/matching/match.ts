@@ -4,7 +4,7 @@ import type { MappingCandidate } from '../../contracts/data/mapping.ts'
 import type { AutonomyPolicy } from '../../contracts/data/policy.ts'
 import type { Standard } from '../../contracts/data/standard.ts'
 import { assign } from './assign.ts'
-import { inContext } from './context.ts'
+import { inContext, saidName } from './context.ts'
 import { evidenceFor, type Source, targetOf } from './evidence.ts'
 
 export type MappingPolicy = AutonomyPolicy['mapping']
@@ -70,7 +70,7 @@ function sourcesOf(contract: FeedContract, asides: ReadonlySet<string>): Source[
   const columns = contract.columns.filter(({ retired }) => retired !== true)
   const rows = Math.max(1, ...columns.map(({ quality }) => quality?.distinct ?? 0))
   const names = inContext(
-    columns.map(({ sourceName, quality }) => ({ sourceName, distinctShare: (quality?.distinct ?? 0) / rows })),
+    columns.map(column => ({ sourceName: saidName(column), distinctShare: (column.quality?.distinct ?? 0) / rows })),
     asides,
   )
   const unique = new Set(contract.keys.filter(key => key.columns.length === 1).map(key => key.columns[0]))

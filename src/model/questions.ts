@@ -126,21 +126,25 @@ function told(answer: Answer, { mask, model }: ConsultOptions, origin: string, c
 /** Values as few and as short as policy says, masked, and every text free of what a reader does not see. */
 function masked(question: ModelQuestion, { policy, mask }: ConsultOptions): ModelQuestion {
   const { samples: most, sampleCharacters } = policy.questions
+  const { id, kind, about = '' } = question
+  const shown = (sourceName: string, values: readonly string[]) =>
+    // A value that is a class of its own is masked whole, so it is masked before it is cut.
+    mask.values({ sourceName }, values.slice(0, most)).map(sample => sample.slice(0, sampleCharacters))
+  const samples = shown(about, question.samples ?? [])
   return {
-    ...question,
+    id,
+    kind,
     text: mask.text(question.text),
+    ...(samples.length === 0 ? {} : { samples }),
     options: question.options.map(({ answer, text, samples = [] }) => ({
       answer,
       text: mask.text(text).slice(0, 2 * sampleCharacters),
-      // A value that is a class of its own is masked whole, so it is masked before it is cut.
-      samples: mask
-        .values({ sourceName: text }, samples.slice(0, most))
-        .map(sample => sample.slice(0, sampleCharacters)),
+      samples: shown(text, samples),
     })),
   }
 }
 
-/** The first questions that fit; options are said once for all, since they are the same columns. */
+/** The first questions that fit; an option of several is said once for all, as columns are. */
 function fitting(questions: readonly ModelQuestion[], tokens: number): ModelQuestion[] {
   const batch: ModelQuestion[] = []
   for (const question of questions) {
@@ -151,14 +155,9 @@ function fitting(questions: readonly ModelQuestion[], tokens: number): ModelQues
 }
 
 function dataOf(batch: readonly ModelQuestion[]): string {
-  const columns = new Map(batch.flatMap(({ options }) => options.map(option => [option.answer, option])))
-  const asked = batch.map(({ id, kind, text, options }) => ({
-    id,
-    kind,
-    text,
-    options: options.map(({ answer }) => answer),
-  }))
-  const json = JSON.stringify({ options: [...columns.values()], questions: asked })
+  const options = new Map(batch.flatMap(question => question.options.map(option => [option.answer, option])))
+  const asked = batch.map(question => ({ ...question, options: question.options.map(({ answer }) => answer) }))
+  const json = JSON.stringify({ options: [...options.values()], questions: asked })
   return `<data name="questions">${json.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e')}</data>`
 }
 

@@ -262,9 +262,14 @@ describe('tools over HTTP', () => {
 
   test('closing lets running calls end', async () => {
     const { serve, host } = world()
-    const server = await serve({ query: () => delay(300).then(() => rows) })
+    const begun = Promise.withResolvers<void>()
+    const query = () => {
+      begun.resolve()
+      return delay(300).then(() => rows)
+    }
+    const server = await serve({ query })
     const call = (await host(server.url))().call('lakehouse.query', { sql: 'SELECT 1' })
-    await delay(100)
+    await begun.promise
     await server.close(5_000)
     expect(await call).toMatchObject({ rows: [[1]] })
   })

@@ -1,7 +1,8 @@
 /** The product mart in three calls, as the example's own program: with a scripted model, without one, and killed on the way. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { runOnce } from '../../src/cli/chain.ts'
@@ -76,6 +77,30 @@ const tablesOf = (workspace: TestWorkspace) => workspace.with(remainsOf)
 const runsIn = ({ err }: Ended): string[] => [...err.matchAll(/aiworkflow trace (w_\w+)/g)].map(([, run = '']) => run)
 
 describe('the product mart in three calls', () => {
+  test(
+    'gives the tables of the chain for the feeds that the example ships',
+    async () => {
+      const shipped = join(import.meta.dirname, '../../examples/product/landing')
+      const paths = (await readdir(shipped, { recursive: true, withFileTypes: true })).filter(each => each.isFile())
+      const files = Object.fromEntries(
+        await Promise.all(
+          paths.map(async ({ parentPath, name }) => {
+            const file = join(parentPath, name)
+            return [relative(shipped, file), await readFile(file)] as const
+          }),
+        ),
+      )
+      const [chain, modelled] = [await testWorkspace(files), await testWorkspace(files)]
+      closers.push(chain.remove, modelled.remove)
+      await chain.with(workspace => runOnce(workspace))
+      const by = await start(modelled.dir, withModel(await scripted())).ended
+      expect(by, by.err).toMatchObject({ code: 0 })
+      // One of them waits for a person in both: what a waiting run keeps is its own.
+      expect((await tablesOf(modelled)).things).toEqual((await tablesOf(chain)).things)
+    },
+    5 * minutes,
+  )
+
   test(
     'gives the tables that the chain gives, with a model and without one',
     async () => {

@@ -1,6 +1,6 @@
 import type { DiscoveryPolicy } from '../../../contracts/data/policy.ts'
 import { toolServers } from '../../../contracts/tools/index.ts'
-import { inspectFile } from '../../discovery/shell.ts'
+import { inspectClosely } from '../../discovery/shell.ts'
 import { countRecords } from '../../records/records.ts'
 import { withSaidPath } from '../said-path.ts'
 import { type Spans, serveTools, type ToolHandlers, type ToolServer } from '../server.ts'
@@ -31,8 +31,12 @@ export function filesystemServer({ roots, policy }: FilesystemDependencies, span
         const { records, malformed } = await countRecords(file, format, { maxRecordBytes, fields: columns })
         return { records, malformed }
       }),
-    inspect_file: ({ path, format }) =>
-      withFile(path, async file => ({ spec: await inspectFile(file, await policy(), format) })),
+    inspect_file: ({ path, format, readings }) =>
+      withFile(path, async file => {
+        const given = { ...(format === undefined ? {} : { format }), readings }
+        const { spec, doubts, refused } = await inspectClosely(file, await policy(), given)
+        return { spec, doubts: [...doubts], refused: [...refused] }
+      }),
   }
   return serveTools('filesystem', toolServers.filesystem, handlers, spans)
 }
