@@ -11,10 +11,11 @@ import { agentMemory } from './measures/agent-memory.ts'
 import { chainKafka } from './measures/chain-kafka.ts'
 import { chainSmall } from './measures/chain-small.ts'
 import { loadCsv } from './measures/load-csv.ts'
+import { model } from './measures/model.ts'
 import { stepDurable } from './measures/step-durable.ts'
 import { stepRedis } from './measures/step-redis.ts'
 
-const benchmarks = [loadCsv, stepDurable, stepRedis, chainSmall, chainKafka, agentMemory]
+const benchmarks = [loadCsv, stepDurable, stepRedis, chainSmall, chainKafka, agentMemory, model]
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' } } })
 const terminal = createTerminal({ json: values.json, environment: process.env })
@@ -46,6 +47,8 @@ terminal.answer({ measures }, () => {
     { title: 'ratio', align: 'right' as const },
     { title: 'against' },
   ]
-  const notes = measures.map(({ name, note }) => wrap(`${name}: ${note}`, 110).join('\n  '))
-  return [table(columns, rows, terminal), '', ...new Set(notes)].join('\n')
+  const notes = [...Map.groupBy(measures, ({ note }) => note)].map(([note, about]) =>
+    wrap(`${about.map(({ name }) => name).join(', ')}: ${note}`, 110).join('\n  '),
+  )
+  return [table(columns, rows, terminal), '', ...notes].join('\n')
 })

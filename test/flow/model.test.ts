@@ -84,19 +84,27 @@ describe('a model in the chain', () => {
     'known feeds cost no call, and a new one at most one batch of 4,000 tokens',
     async () => {
       const { server, workspace } = await world(sure(right))
+      const vendors = ['acme', 'bolt']
+      await workspace.land('bolt/odd-2026-01-01.csv', odd(1, 30))
       await workspace.run()
-      const calls = server.paid
-      expect(calls).toBe(1)
-      const spent = await workspace.with(({ stores }) => stores.budgets.spent('model/workspace'))
-      expect(spent[0]?.spent.tokens).toBeLessThanOrEqual(4_000)
-      await answer(workspace, 'mapping:product_name', { answer: 'zzquux' })
-      for (let day = 2; day <= 6; day += 1)
-        await workspace.land(`acme/odd-2026-01-0${day}.csv`, odd(day * 100, day * 100 + 10))
+      expect(server.asked).toHaveLength(vendors.length)
+      const spent = await workspace.with(({ stores }) => stores.budgets.spent('model/feed/'))
+      expect(spent.map(({ scope, spent: { calls } }) => [scope, calls])).toEqual(
+        vendors.map(vendor => [`model/feed/${vendor}/odd`, 1]),
+      )
+      for (const { spent: feed } of spent) {
+        expect(feed.tokens).toBeGreaterThan(0)
+        expect(feed.tokens).toBeLessThanOrEqual(4_000)
+      }
+      for (const _vendor of vendors) await answer(workspace, 'mapping:product_name', { answer: 'zzquux' })
+      for (const vendor of vendors)
+        for (let day = 2; day <= 7; day += 1)
+          await workspace.land(`${vendor}/odd-2026-01-0${day}.csv`, odd(day * 100, day * 100 + 10))
       const later = await workspace.run()
-      expect(later.deliveries.map(({ state }) => state)).toEqual(Array.from({ length: 6 }, () => 'published'))
-      expect(server.asked).toHaveLength(calls)
+      expect(later.deliveries.map(({ state }) => state)).toEqual(Array.from({ length: 14 }, () => 'published'))
+      expect(server.asked).toHaveLength(vendors.length)
     },
-    2 * minutes,
+    3 * minutes,
   )
 
   test(

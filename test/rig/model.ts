@@ -55,7 +55,7 @@ export interface ModelServer {
 }
 
 /** About what a tokenizer would count, so that usage is not always zero. */
-const tokens = (text: string): number => Math.ceil(text.length / 4)
+export const tokens = (text: string): number => Math.ceil(text.length / 4)
 
 export async function startModelServer(script: Script): Promise<ModelServer> {
   const asked: ChatBody[] = []
