@@ -26,6 +26,7 @@ export const chain = {
       'filesystem.stat_file',
       'metadata.get_contract',
       'metadata.get_policies',
+      'lakehouse.table_history',
       'lakehouse.create_table',
       'lakehouse.run_load_plan',
       'lakehouse.find_write',

@@ -4,8 +4,10 @@ import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { LoadPlan } from '../../contracts/data/load-plan.ts'
 import type { BronzeCounts, EventData } from '../../contracts/events/events.ts'
 import { Failure } from '../../contracts/failures.ts'
-import { chooseEngine } from '../../src/compiler/engine-choice.ts'
-import { compileLoadPlan, type EngineChoice } from '../../src/compiler/load-plan.ts'
+import { embeddedOnly } from '../../src/compiler/engine-choice.ts'
+import { choiceOf, compileLoadPlan, type EngineChoice } from '../../src/compiler/load-plan.ts'
+import { historyOf, sizeLoad } from '../../src/compiler/sizing.ts'
+import { bronzeRef } from '../../src/compiler/tables.ts'
 import { agentChannels } from '../../src/runtime/agent-state.ts'
 import { node } from '../../src/runtime/define-agent.ts'
 import { digest } from '../../src/runtime/identity.ts'
@@ -31,9 +33,13 @@ const plan = node<State>('plan', async (state, { delivery, tools }) => {
     )
   }
   const { policies } = await tools.call('metadata.get_policies', {})
+  const table = bronzeRef(contract)
+  const known = await tools.call('lakehouse.table_history', { table, limit: 1, ifMissing: 'empty' })
   return {
     contract,
-    engine: chooseEngine({ sizeBytes: delivery.sizeBytes, rows: contract.rowCount }, policies.compute),
+    engine: choiceOf(
+      sizeLoad({ sizeBytes: delivery.sizeBytes, contract, history: historyOf(known) }, policies.compute, embeddedOnly),
+    ),
     maxRecordBytes: policies.discovery.maxRecordBytes,
   }
 })
@@ -56,7 +62,7 @@ const compile = node<State>('compile', async (state, { run, delivery }) => ({
 }))
 
 const load = node<State>('load', async (state, { delivery, tools }) => {
-  await tools.call('lakehouse.create_table', { contract: state.contract })
+  await tools.call('lakehouse.create_table', { contract: state.contract, partition: state.loadPlan.partition })
   const { counts, snapshotId } = await tools.call('lakehouse.run_load_plan', {
     plan: state.loadPlan,
     contract: state.contract,

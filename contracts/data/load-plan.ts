@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ColumnType, Count } from './common.ts'
 import { ContractRef } from './feed-contract.ts'
+import { Sizing } from './sizing.ts'
 
 export const TableRef = z.strictObject({ namespace: z.string(), name: z.string() })
 export type TableRef = z.infer<typeof TableRef>
@@ -24,6 +25,8 @@ export const LoadPlan = z.strictObject({
   engine: z.enum(['duckdb', 'spark']),
   engineReason: z.string(),
   estimatedRows: Count.nullable(),
+  /** Absent in plans of runs that began before loads were sized. */
+  sizing: Sizing.optional(),
   /** Readable SQL, with the relation `source` standing for the delivery's records as text. */
   sql: z.strictObject({ accepted: z.string(), rejected: z.string() }),
 })

@@ -89,12 +89,50 @@ export const SpendingPolicy = z.strictObject({
 })
 export type SpendingPolicy = z.infer<typeof SpendingPolicy>
 
-/** How compute is sized. */
+const Some = z.int().min(1)
+
+/** How compute is sized. What is left out is left to the engine. */
 export const ComputePolicy = z.strictObject({
   kind: z.literal('policy.compute'),
   owner: Owner,
-  embedded: z.strictObject({ memoryLimitBytes: Count, threads: Count, maxSourceBytes: Count }),
-  spark: z.strictObject({ rowsPerWorker: Count, maxWorkers: Count }),
+  /** A source larger than this, or with more records, goes to Spark where there is one. */
+  embedded: z.strictObject({
+    memoryLimitBytes: Count,
+    threads: Count,
+    maxSourceBytes: Count,
+    maxSourceRows: Count.optional(),
+  }),
+  spark: z.strictObject({
+    /** A worker for so many records or bytes, whichever gives more workers. */
+    rowsPerWorker: Some,
+    bytesPerWorker: Some.optional(),
+    leastWorkers: Some.optional(),
+    maxWorkers: Some,
+    /** What one worker is: its memory is `perSourceByte` of its share of the source, within bounds. */
+    worker: z
+      .strictObject({
+        cores: Some,
+        memory: z.strictObject({ leastBytes: Some, mostBytes: Some, perSourceByte: z.number().min(0) }),
+      })
+      .optional(),
+    shuffle: z.strictObject({ bytesPerPartition: Some, most: Some }).optional(),
+  }),
+  /** Data files: how large one is meant to be, and how large a source is once it is stored, as a share of its size. */
+  files: z.strictObject({ targetBytes: Some, storedShare: z.number().positive() }).optional(),
+  /**
+   * What readers of a feed's raw table filter by, beyond day and vendor: from that size on the table is divided by the first of the
+   * columns (names, or what discovery calls their values) whose values divide well. The first line that names the feed counts.
+   */
+  access: z
+    .array(
+      z.strictObject({
+        /** `vendor/table`, with `*` for any run of characters. */
+        feeds: z.string(),
+        columns: z.array(z.string()).min(1),
+        fromTableBytes: Count,
+      }),
+    )
+    .default([]),
 })
 export type ComputePolicy = z.infer<typeof ComputePolicy>
 

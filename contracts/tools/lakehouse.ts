@@ -35,8 +35,8 @@ export const lakehouse = {
   create_table: writingTool({
     title: 'Create or widen a table',
     description:
-      'Creates the raw table of a feed contract and the error table, or adds the optional columns a newer contract brings.',
-    input: z.strictObject({ contract: FeedContract }),
+      'Creates the raw table of a feed contract and the error table, or adds the optional columns a newer contract brings. `partition` divides new files further than they are.',
+    input: z.strictObject({ contract: FeedContract, partition: LoadPlan.shape.partition.optional() }),
     output: z.strictObject({ table: TableRef, created: z.boolean(), addedColumns: z.array(z.string()) }),
   }),
   run_load_plan: writingTool({
@@ -99,7 +99,12 @@ export const lakehouse = {
   table_history: readingTool({
     title: 'History of a table',
     description: 'Snapshots of a table, newest first, with their summaries.',
-    input: z.strictObject({ table: TableRef, limit: z.int().min(1).max(1000).default(50) }),
+    input: z.strictObject({
+      table: TableRef,
+      limit: z.int().min(1).max(1000).default(50),
+      /** What a table that does not exist is answered with: a failure, or a history of nothing. */
+      ifMissing: z.enum(['fail', 'empty']).default('fail'),
+    }),
     output: z.strictObject({
       snapshots: z.array(
         z.strictObject({

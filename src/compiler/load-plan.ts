@@ -1,6 +1,7 @@
 /** Contract + facts of one delivery → what ingestion will do: pure, and the same bytes for the same inputs. */
 import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { LoadPlan } from '../../contracts/data/load-plan.ts'
+import type { Sizing } from '../../contracts/data/sizing.ts'
 import { renderLoad } from './duckdb/load.ts'
 import { bronzeTable, errorTable } from './tables.ts'
 
@@ -22,7 +23,17 @@ export interface EngineChoice {
   readonly engine: LoadPlan['engine']
   readonly reason: string
   readonly estimatedRows: number | null
+  /** What the engine was chosen with; undefined where nobody sized the load. */
+  readonly sizing?: Sizing | undefined
 }
+
+/** The engine and everything else that a load is given. */
+export const choiceOf = (sizing: Sizing): EngineChoice => ({
+  engine: sizing.engine,
+  reason: sizing.reason,
+  estimatedRows: sizing.source.rows,
+  sizing,
+})
 
 /** The texts of one load. All read the relation `source`. */
 export interface LoadTexts {
@@ -61,10 +72,11 @@ export function compileLoadPlan(contract: FeedContract, facts: DeliveryFacts, ch
     file: facts.file,
     ingestionDate: facts.ingestionDate,
     columns: bronze.columns.map(column => ({ ...column })),
-    partition: bronze.partition.map(field => ({ ...field })),
+    partition: (choice.sizing?.partition ?? bronze.partition).map(field => ({ ...field })),
     engine: choice.engine,
     engineReason: choice.reason,
     estimatedRows: choice.estimatedRows,
+    ...(choice.sizing && { sizing: choice.sizing }),
     sql: { accepted, rejected },
   }
 }

@@ -66,6 +66,12 @@ export const bronzeMetadata: readonly ColumnDefinition[] = [
   column('_ingested_at', 'timestamptz', true, 'Time the delivery was ingested.'),
 ]
 
+/** What every bronze table is divided by, however small it is. */
+export const bronzePartition: TableDefinition['partition'] = [
+  { column: 'ingestion_date', transform: 'identity' },
+  { column: 'vendor_name', transform: 'identity' },
+]
+
 /** Names the reader of a source and the bronze table use themselves: no column of a contract may have one. */
 export const reservedColumns: readonly string[] = [
   ...bronzeMetadata.map(({ name }) => name),
@@ -103,10 +109,7 @@ export function bronzeTable(contract: FeedContract): TableDefinition {
       ),
       ...bronzeMetadata,
     ],
-    partition: [
-      { column: 'ingestion_date', transform: 'identity' },
-      { column: 'vendor_name', transform: 'identity' },
-    ],
+    partition: bronzePartition,
   }
 }
 

@@ -59,6 +59,15 @@ export interface IntakeOptions {
   readonly clock?: () => number
 }
 
+/** A file of a feed in landing; `run` is the latest one of the delivery that it was taken as, undefined for one not yet taken. */
+export interface Surveyed {
+  readonly file: string
+  readonly path: string
+  readonly feed: Feed
+  readonly sizeBytes: number
+  readonly run: Run | undefined
+}
+
 interface Found {
   readonly path: string
   readonly feed: Feed
@@ -122,6 +131,22 @@ export class Intake {
     )
     if (!(await this.#deliveries.addRun(delivery.id, run, writes))) return undefined
     return { kind: 'rebuilt', file: delivery.file, delivery, run }
+  }
+
+  /** What lies in landing, in the order in which it is or would be taken; nothing is taken and nothing changes. */
+  async survey(): Promise<{ files: Surveyed[]; failed: Extract<Sighting, { kind: 'failed' }>[] }> {
+    const sightings: Sighting[] = []
+    const files: Surveyed[] = []
+    await governed(sightings, async () => {
+      for (const { path, feed, sizeBytes, modifiedAtMs } of inFeedOrder(await this.#files(sightings))) {
+        const landed = await this.#deliveries.landed(path)
+        const isTaken = landed?.sizeBytes === sizeBytes && landed.modifiedAtMs === modifiedAtMs
+        const known = isTaken ? await this.#deliveries.get(landed.deliveryId) : undefined
+        const where = join(this.#options.landingDir, path)
+        files.push({ file: path.split(sep).join('/'), path: where, feed, sizeBytes, run: known?.runs.at(-1) })
+      }
+    })
+    return { files, failed: sightings.filter(sighting => sighting.kind === 'failed') }
   }
 
   /** A person asked for a failed or refused delivery again. Errors: RUN_UNKNOWN; REPLAY_LIMIT. */

@@ -18,8 +18,10 @@ import { Failure } from '../../contracts/failures.ts'
 import { append } from './append.ts'
 import { openSqliteCatalog } from './catalog/sqlite.ts'
 import { tablesOf } from './commit.ts'
+import { divideTable } from './divide.ts'
 import { duckdbEngine } from './engine/duckdb.ts'
 import { currentSchema, type TableMetadata } from './iceberg/metadata.ts'
+import type { Partitioning } from './iceberg/partition.ts'
 import type { Column } from './iceberg/schema.ts'
 import { headOf, mainBranch, snapshotOf } from './iceberg/snapshots.ts'
 import type { TableName } from './identifiers.ts'
@@ -81,6 +83,8 @@ export interface Lakehouse {
   createTable(table: TableName, definition: TableDefinition): Promise<TableDescription>
   /** Adds optional columns that the table lacks. Throws TABLE_INCOMPATIBLE for required ones and other types. */
   addColumns(table: TableName, columns: readonly Column[]): Promise<TableDescription>
+  /** Divides new files by these too, see divide.ts; nothing that is there is written anew. */
+  divide(table: TableName, partition: readonly Partitioning[]): Promise<TableDescription>
   loadTable(table: TableName): Promise<TableDescription>
   listTables(): Promise<readonly TableName[]>
   tableExists(table: TableName): Promise<boolean>
@@ -124,6 +128,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
   return {
     createTable: (table, definition) => createTable(tables, warehouseDir, table, definition),
     addColumns: (table, columns) => addColumns(tables, table, columns),
+    divide: (table, partition) => divideTable(tables, table, partition),
     loadTable: async table => describe(table, (await tables.load(table)).metadata),
     listTables: () => catalog.list(),
     tableExists: async table => (await catalog.load(table)) !== undefined,

@@ -16,6 +16,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'what files are: format, columns, keys',
     load: async () => (await import('./discover.ts')).discover,
   },
+  plan: {
+    summary: 'what compute each waiting delivery would get, and why',
+    load: async () => (await import('./plan.ts')).plan,
+  },
   query: { summary: 'read the lakehouse with SQL', load: async () => (await import('./query.ts')).query },
   trace: { summary: 'the agent stack trace of one run', load: async () => (await import('./trace.ts')).trace },
   runs: { summary: 'every run and how it ended', load: async () => (await import('./runs.ts')).runs },

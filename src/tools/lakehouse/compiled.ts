@@ -19,7 +19,8 @@ export function compiledTexts(plan: LoadPlan, contract: FeedContract, delivery: 
     ingestionDate: delivery.ingestionDate,
     ingestedAt: delivery.receivedAt,
   }
-  const choice = { engine: plan.engine, reason: plan.engineReason, estimatedRows: plan.estimatedRows }
+  const { engine, engineReason: reason, estimatedRows, sizing } = plan
+  const choice = { engine, reason, estimatedRows, sizing }
   const own = compileLoadPlan(contract, facts, choice)
   const differing = Object.keys(own).filter(key => textOf(own, key) !== textOf(plan, key))
   if (differing.length === 0) return compileLoad(contract, facts)

@@ -2,10 +2,13 @@ import type { ToolInput, ToolOutput } from '../../../contracts/tools/index.ts'
 import { bronzeMetadata, bronzeTable, errorTable, type TableDefinition } from '../../compiler/tables.ts'
 import type { Lakehouse } from '../../lakehouse/lakehouse.ts'
 
-/** Creates the raw table of a contract and the error table, or adds the columns a newer contract brings, by name. */
+/**
+ * Creates the raw table of a contract and the error table, or adds the columns a newer contract brings, by name, and what it is
+ * divided by beyond what it is divided by already.
+ */
 export async function createTables(
   lakehouse: Lakehouse,
-  { contract }: ToolInput<'lakehouse.create_table'>,
+  { contract, partition }: ToolInput<'lakehouse.create_table'>,
 ): Promise<ToolOutput<'lakehouse.create_table'>> {
   await ensureTable(lakehouse, errorTable)
   const bronze = bronzeTable(contract)
@@ -13,7 +16,9 @@ export async function createTables(
   // The contract says what has to be there, and the load holds each delivery to it. The table cannot: a later version of the
   // contract may do without a column, and then has nothing to put there.
   const columns = bronze.columns.map(column => (own.has(column.name) ? column : { ...column, required: false }))
-  return { table: bronze.table, ...(await ensureTable(lakehouse, { ...bronze, columns })) }
+  const made = await ensureTable(lakehouse, { ...bronze, columns, partition: partition ?? bronze.partition })
+  if (partition !== undefined && !made.created) await lakehouse.divide(bronze.table, partition)
+  return { table: bronze.table, ...made }
 }
 
 /**

@@ -2,7 +2,10 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Failure } from '../../../contracts/failures.ts'
 
-/** Keeps generated SQL with the run that ran it: `<runsDir>/<runId>/<name>.sql`, for people and for whoever has to explain a row. */
+/**
+ * Keeps what was generated with the run that ran it, for people and for whoever has to explain a row: `<runsDir>/<runId>/<name>`, where
+ * a name without an ending is one of SQL.
+ */
 export type KeepSql = (runId: string, name: string, sql: string) => Promise<void>
 
 export function sqlKeeper(runsDir: string): KeepSql {
@@ -10,7 +13,7 @@ export function sqlKeeper(runsDir: string): KeepSql {
     if (!/^[A-Za-z0-9_-]{1,80}$/.test(runId))
       throw new Failure('TOOL_INPUT_INVALID', `${JSON.stringify(runId)} is no run id.`)
     const folder = path.join(runsDir, runId)
-    const target = path.join(folder, `${name}.sql`)
+    const target = path.join(folder, name.includes('.') ? name : `${name}.sql`)
     await mkdir(folder, { recursive: true })
     // Whole or not at all: a process may die in between, and another may keep the same text.
     const unfinished = `${target}.${process.pid}`

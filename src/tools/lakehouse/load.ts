@@ -47,6 +47,8 @@ export async function runLoadPlan(dependencies: LakehouseDependencies, input: In
   const before = await dependencies.lakehouse.findWrite(plan.table, plan.writeKey)
   if (before !== undefined) return outputOf(before, true)
   const { path: file } = await dependencies.deliveries.resolveFile(delivery.stored)
+  // Its texts have files of their own.
+  await dependencies.keepSql(plan.runId, 'plan.json', JSON.stringify({ ...plan, sql: undefined }, null, 2))
   const { runId, traceId } = plan
   const facts = factsSummary({ runId, traceId, deliveryId: delivery.id, contractVersion: contract.version })
   const load: Load = { ...dependencies, plan, contract, texts, file, facts, limits: { maxRecordBytes } }

@@ -1,4 +1,5 @@
 /** The lakehouse tools that read: one statement over the tables, and what the history of a table knows. */
+import type { TableRef } from '../../../contracts/data/load-plan.ts'
 import { asFailure } from '../../../contracts/failures.ts'
 import type { ToolInput, ToolOutput } from '../../../contracts/tools/index.ts'
 import type { Json, Lakehouse } from '../../lakehouse/lakehouse.ts'
@@ -31,11 +32,11 @@ export async function findWrite(
 
 export async function tableHistory(
   lakehouse: Lakehouse,
-  { table, limit }: ToolInput<'lakehouse.table_history'>,
+  { table, limit, ifMissing }: ToolInput<'lakehouse.table_history'>,
 ): Promise<ToolOutput<'lakehouse.table_history'>> {
+  if (ifMissing === 'empty' && !(await lakehouse.tableExists(table))) return { records: 0, snapshots: [] }
   const snapshots = await lakehouse.history(table)
-  const rows = await lakehouse.relation(table)
-  const records = await lakehouse.withConnection(connection => countOf(connection, `SELECT count(*) FROM ${rows}`))
+  const records = recordsOf(snapshots[0]?.summary) ?? (await countedRecords(lakehouse, table))
   return {
     records,
     snapshots: snapshots.slice(0, limit).map(({ snapshotId, timestampMs, operation, summary }) => ({
@@ -45,4 +46,16 @@ export async function tableHistory(
       summary: { ...summary },
     })),
   }
+}
+
+/** What the newest snapshot says that there is, where no deletes stand against it; undefined where only counting tells. */
+function recordsOf(summary: Readonly<Record<string, string>> | undefined): number | undefined {
+  const total = summary?.['total-records']
+  const exact = summary?.['total-delete-files'] === '0' && total !== undefined && /^\d+$/.test(total)
+  return exact ? Number(total) : undefined
+}
+
+async function countedRecords(lakehouse: Lakehouse, table: TableRef): Promise<number> {
+  const rows = await lakehouse.relation(table)
+  return lakehouse.withConnection(connection => countOf(connection, `SELECT count(*) FROM ${rows}`))
 }
