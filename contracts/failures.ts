@@ -56,6 +56,7 @@ export const failures = {
   TABLE_MISSING: t('Check the table name with `aiworkflow query DIR "show tables"`.'),
   TABLE_CONFLICT: again('Another writer moved the table; the write is tried again on the new state.'),
   TABLE_INCOMPATIBLE: t('The table cannot take this change: add an optional column or a new table instead.'),
+  SNAPSHOT_MISSING: t('Read a snapshot that the table still has, or leave the version away.'),
   BRANCH_MISSING: t('Stage the delivery again with `aiworkflow dead-letters DIR replay`.'),
   QUERY_REFUSED: t('Only one reading statement is allowed.'),
   QUERY_FAILED: t('Correct the statement.'),

@@ -10,7 +10,7 @@ const numeric = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|DOUBLE|FLOAT)$/
 export const query = defineCommand({
   synopsis: ['query [DIR] "SQL" [--limit N] [--json]'],
   about:
-    'One reading statement over the tables of the lakehouse, named as namespace.table: product_core.product, product_raw.ingest_errors, product_raw.<vendor>_<table>. With --json: {columns, rows}.',
+    "One reading statement over the tables of the lakehouse, named as namespace.table: product_core.product, product_raw.ingest_errors, product_raw.<vendor>_<table>. As it was: `FROM product_core.product AT (VERSION => 123)`, or `AT (TIMESTAMP => '2026-11-24 12:00')` in UTC; what there is to read is in `product_core.product.snapshots`. With --json: {columns, rows}.",
   options: { limit: { value: 'N', about: `rows at most, ${defaultRows} where it is not given` }, ...settingOptions },
   async run(call) {
     const { terminal, options, words } = call
