@@ -57,6 +57,13 @@ export const failures = {
   TABLE_CONFLICT: again('Another writer moved the table; the write is tried again on the new state.'),
   TABLE_INCOMPATIBLE: t('The table cannot take this change: add an optional column or a new table instead.'),
   SNAPSHOT_MISSING: t('Read a snapshot that the table still has, or leave the version away.'),
+  DELIVERY_ROLLED_BACK: t(
+    'The delivery was taken back. To take it in again after all: `aiworkflow runs DIR replay RUN`, with its latest run.',
+  ),
+  ROLLBACK_REFUSED: t(
+    'The autonomy policy says `rollback: refuse`: change it there, or leave the delivery where it is.',
+  ),
+  ROLLBACK_STALE: t('Look at what came of the later run, and ask again if it has to go after all.'),
   BRANCH_MISSING: t('Stage the delivery again with `aiworkflow dead-letters DIR replay`.'),
   QUERY_REFUSED: t('Only one reading statement is allowed.'),
   QUERY_FAILED: t('Correct the statement.'),

@@ -40,6 +40,8 @@ export const AutonomyPolicy = z.strictObject({
     /** More rejected records than this share of the source refuses the delivery. */
     toleratedErrorFraction: Fraction,
   }),
+  /** Taking a published delivery back out of core. */
+  rollback: Verdict.default('ask'),
 })
 export type AutonomyPolicy = z.infer<typeof AutonomyPolicy>
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Count } from '../data/common.ts'
+import { Count, Instant } from '../data/common.ts'
 import { Delivery } from '../data/delivery.ts'
 import { FeedContract } from '../data/feed-contract.ts'
 import { LoadPlan, TableRef } from '../data/load-plan.ts'
@@ -30,6 +30,28 @@ export const StageInput = z.strictObject({
   replacedDeliveries: z.array(z.string()),
 })
 export type StageInput = z.infer<typeof StageInput>
+
+/** Everything that governs what a delivery leaves behind when it is taken back: whose rows come in the place of its own. */
+export const RollbackInput = z.strictObject({
+  writeKey,
+  run: z.strictObject({ id: z.string(), traceId: z.string() }),
+  delivery: Delivery,
+  /** Every feed of the vendor with a mapping: earlier deliveries of them say what the keys were before. */
+  feeds: z.array(z.strictObject({ contract: FeedContract, mapping: Mapping })),
+  standard: Standard,
+  normalization: z.array(NormalizationRule),
+  checks: z.array(Rule),
+  vendor: VendorFacts,
+})
+export type RollbackInput = z.infer<typeof RollbackInput>
+
+/** Rows of core that a rollback takes out, and those of earlier deliveries that come back. */
+export const RollbackCounts = z.strictObject({ removed: Count, restored: Count })
+export type RollbackCounts = z.infer<typeof RollbackCounts>
+
+/** What is said of a delivery in bronze, whose own rows never change. */
+export const DeliveryMark = z.enum(['rolled-back', 'taken-again'])
+export type DeliveryMark = z.infer<typeof DeliveryMark>
 
 export const lakehouse = {
   create_table: writingTool({
@@ -76,6 +98,36 @@ export const lakehouse = {
       counts: CoreCounts,
       alreadyDone: z.boolean(),
     }),
+  }),
+  stage_rollback: writingTool({
+    title: 'Stage the taking back of a delivery',
+    description:
+      'Writes to a branch of the core table what it is without one delivery: its rows go, and keys they had superseded get what the last earlier delivery of the vendor says, made again from bronze.',
+    input: RollbackInput,
+    output: z.strictObject({
+      table: TableRef,
+      branch: z.string(),
+      snapshotId: z.string(),
+      /** The head of main it is made from. */
+      baseSnapshotId: z.string(),
+      counts: RollbackCounts,
+      alreadyDone: z.boolean(),
+    }),
+  }),
+  mark_delivery: writingTool({
+    title: 'Mark a delivery in bronze',
+    description:
+      'Adds a row to product_raw.delivery_marks: the latest one says whether the bronze rows of a delivery count. Rows themselves never change.',
+    input: z.strictObject({
+      writeKey,
+      delivery: Delivery,
+      run: z.strictObject({ id: z.string(), traceId: z.string() }),
+      mark: DeliveryMark,
+      by: z.string(),
+      note: z.string(),
+      at: Instant,
+    }),
+    output: z.strictObject({ marked: z.boolean() }),
   }),
   publish: writingTool({
     title: 'Publish a branch',

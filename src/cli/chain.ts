@@ -9,6 +9,7 @@ import { type Actor, startActor } from '../runtime/actor.ts'
 import type { RunState } from '../runtime/run-records.ts'
 import { consultOf } from './consult.ts'
 import { refuseLostWarehouse } from './lost-warehouse.ts'
+import { finishRollbacks } from './rollback.ts'
 import { defaultOwner, type RunSummary, summarise } from './summary.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -67,6 +68,8 @@ export async function runOnce(workspace: Workspace, options: ChainOptions = {}):
   const seen = new Map<string, Sighting>()
   await withAgents(workspace, options, async signal => {
     const idle = () => untilIdle(workspace.bus, { signal })
+    const trouble = (file: string, failure: Failure) => options.onProgress?.({ kind: 'trouble', file, failure })
+    await finishRollbacks(workspace, trouble)
     // What an earlier process left comes first: an answer given since may govern deliveries anew, and the look has to see that.
     await idle()
     let unsettled = 0
@@ -122,6 +125,7 @@ export async function watchLanding(
   for (let looks = 0; !options.signal.aborted; looks += 1) {
     try {
       report(await workspace.intake.look({ rules: looks % looksPerRuleCheck === 0 }), seen, options)
+      if (looks % looksPerRuleCheck === 0) await finishRollbacks(workspace)
       trouble = ''
     } catch (error) {
       const failure = asFailure(error)

@@ -16,7 +16,7 @@ export interface DeliverySummary {
   readonly file: string
   readonly runId: string
   readonly traceId: string
-  readonly state: 'published' | 'refused' | 'waiting' | 'failed' | 'duplicate'
+  readonly state: 'published' | 'refused' | 'waiting' | 'failed' | 'duplicate' | 'rolled-back'
   /** Records in the source: rowsLoaded + rowsInError. */
   readonly rowsRead: number
   readonly rowsLoaded: number

@@ -72,6 +72,25 @@ export const bronzePartition: TableDefinition['partition'] = [
   { column: 'vendor_name', transform: 'identity' },
 ]
 
+/** `product_raw.delivery_marks`: what is said of deliveries after they were loaded. The latest row of a delivery counts. */
+export const marksTable: TableDefinition = {
+  table: { namespace: 'product_raw', name: 'delivery_marks' },
+  doc: 'Deliveries whose rows in bronze do not count, or count again, one row per change.',
+  columns: [
+    column('delivery_id', 'string', true, 'Delivery that is marked.'),
+    column('vendor_name', 'string', true, 'Vendor of the feed.'),
+    column('table_name', 'string', true, 'Table of the feed.'),
+    column('mark', 'string', true, 'rolled-back: its rows are no longer in core; taken-again: they count once more.'),
+    column('run_id', 'string', true, 'Run that marked it.'),
+    column('trace_id', 'string', true, 'Trace of that run.'),
+    column('source_file', 'string', true, 'File below landing.'),
+    column('marked_by', 'string', true, 'Who decided it.'),
+    column('note', 'string', false, 'Why.'),
+    column('marked_at', 'timestamptz', true, 'When.'),
+  ],
+  partition: [],
+}
+
 /** Names the reader of a source and the bronze table use themselves: no column of a contract may have one. */
 export const reservedColumns: readonly string[] = [
   ...bronzeMetadata.map(({ name }) => name),

@@ -20,7 +20,9 @@ export async function ruledAnew(
   const current = new Map<string, string>()
   const found: RuledAnew[] = []
   for (const known of await deliveries.all()) {
-    const { feed } = known.delivery
+    const { feed, id } = known.delivery
+    // What was taken back, or may be in a moment, is not made again.
+    if (['asked', 'done'].includes((await stores.rollbacks.get(id))?.state ?? '')) continue
     const latest = known.runs.at(-1)
     const view = latest && (await stores.runs.get(latest.id))
     const { contractVersion, governance: was } = view?.progress ?? {}

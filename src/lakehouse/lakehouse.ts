@@ -99,6 +99,8 @@ export interface Lakehouse {
   dropBranch(table: TableName, branch: string): Promise<boolean>
   /** The snapshots of a branch, newest first. */
   history(table: TableName, version?: { readonly branch?: string | undefined }): Promise<readonly SnapshotDescription[]>
+  /** Every write that `main` holds, newest first, expired ones among them. */
+  writes(table: TableName): Promise<readonly SnapshotDescription[]>
   findWrite(table: TableName, writeKey: string, branch?: string): Promise<SnapshotDescription | undefined>
   /** SQL to stand in a FROM of a statement on `withConnection`: the rows of one snapshot, whatever is committed later. */
   relation(table: TableName, version?: Version): Promise<string>
@@ -138,6 +140,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
     openBranch: (table, branch, snapshotId) => openBranch(tables, table, branch, snapshotId),
     dropBranch: (table, branch) => dropBranch(tables, table, branch),
     history: async (table, version) => historyOf((await tables.load(table)).metadata, version?.branch ?? mainBranch),
+    writes: async table => historyOf((await tables.load(table)).metadata, mainBranch),
     findWrite: async (table, writeKey, branch) =>
       findWriteOf((await tables.load(table)).metadata, branch ?? mainBranch, writeKey),
     relation: async (table, version) => {

@@ -39,10 +39,15 @@ export const AgentPart = z.strictObject({
 })
 export type AgentPart = z.infer<typeof AgentPart>
 
-export const RunStart = z.strictObject({ run: Run, delivery: Delivery })
+export const RunStart = z.strictObject({
+  run: Run,
+  delivery: Delivery,
+  /** The run takes the delivery back, as somebody asked. */
+  rollback: z.strictObject({ by: z.string(), note: z.string() }).optional(),
+})
 export type RunStart = z.infer<typeof RunStart>
 
-export type RunState = 'running' | 'waiting' | 'failed' | 'published' | 'refused'
+export type RunState = 'running' | 'waiting' | 'failed' | 'published' | 'refused' | 'rolled-back'
 
 export interface RunView extends RunStart {
   readonly state: RunState
@@ -55,7 +60,8 @@ export interface RunView extends RunStart {
 /** The run as a whole from its parts. */
 export function viewRun(start: RunStart, parts: readonly AgentPart[]): RunView {
   const byAgent = new Map(parts.map(part => [part.agent as AgentName, part]))
-  const ordered = agentNames.flatMap(name => byAgent.get(name) ?? [])
+  // A rollback is one part, of no agent.
+  const ordered = start.rollback === undefined ? agentNames.flatMap(name => byAgent.get(name) ?? []) : parts
   const progress: Progress = Object.assign({}, ...ordered.map(part => part.progress))
   const decisions = Object.fromEntries(
     decisionSteps.map(step => [step, ordered.reduce((sum, part) => sum + (part.decisions[step] ?? 0), 0)]),
@@ -69,7 +75,10 @@ export function viewRun(start: RunStart, parts: readonly AgentPart[]): RunView {
     decisions,
     waitingFor,
     failure,
-    state: stateOf(byAgent, failure !== undefined, waitingFor.length > 0),
+    state:
+      start.rollback !== undefined && parts.some(({ state }) => state.kind === 'done')
+        ? 'rolled-back'
+        : stateOf(byAgent, failure !== undefined, waitingFor.length > 0),
   }
 }
 

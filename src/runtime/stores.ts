@@ -1,3 +1,4 @@
+import { Rollbacks } from '../rollback/records.ts'
 import { Approvals } from '../state/approvals.ts'
 import { Budgets } from '../state/budgets.ts'
 import { Inbox } from '../state/inbox.ts'
@@ -18,6 +19,7 @@ export interface ActorStores {
   readonly approvals: Approvals
   readonly budgets: Budgets
   readonly runs: RunRecords
+  readonly rollbacks: Rollbacks
   readonly deadLetters: DeadLetters
 }
 
@@ -44,6 +46,7 @@ export function actorStores(store: StateStore): ActorStores {
     approvals: new Approvals(store, { ttlMs: retention.approvalMs }),
     budgets: new Budgets(store, { ttlMs: retention.budgetMs }),
     runs: new RunRecords(store),
+    rollbacks: new Rollbacks(store),
     deadLetters: new DeadLetters(store),
   }
 }

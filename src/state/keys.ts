@@ -78,6 +78,10 @@ export const keys = Object.freeze({
   landed: (path: string) => key('landed', path),
   feedClock: (feed: string) => key('feed-clock', feed),
 
+  /** The latest taking back of a delivery. */
+  rollback: (delivery: string) => key('rollback', delivery),
+  rollbacks: () => below('rollback'),
+
   /** What is known of a run: how it began, and one part per agent. */
   run: (id: string) => key('run', id),
   runs: () => below('run'),

@@ -8,7 +8,7 @@
  */
 import type { ToolId, ToolInput, ToolOutput } from '../../contracts/tools/index.ts'
 import { coreTableRef, stageBranch } from './lakehouse/names.ts'
-import { bronzeCountsOf, coreCountsOf } from './lakehouse/summary.ts'
+import { bronzeCountsOf, coreCountsOf, rollbackOf } from './lakehouse/summary.ts'
 
 type FindWrite = 'lakehouse.find_write'
 
@@ -50,6 +50,19 @@ const table: Reconcile = {
         return snapshotId === null || !counts
           ? undefined
           : { table: core, branch, snapshotId, counts, alreadyDone: true }
+      },
+    }
+  },
+  'lakehouse.mark_delivery': repeat,
+  'lakehouse.stage_rollback': ({ standard, run, writeKey }) => {
+    const table = coreTableRef(standard)
+    const branch = stageBranch(run.id)
+    return {
+      kind: 'ask',
+      question: { table, writeKey, branch },
+      answer: ({ snapshotId, summary }) => {
+        const found = rollbackOf(summary)
+        return snapshotId === null || !found ? undefined : { table, branch, snapshotId, ...found, alreadyDone: true }
       },
     }
   },

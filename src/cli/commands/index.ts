@@ -26,6 +26,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
   approvals: { summary: 'what waits for a person', load: async () => (await import('./approvals.ts')).approvals },
   approve: { summary: 'answer an approval', load: async () => (await import('./approve.ts')).approve },
   reject: { summary: 'answer an approval with no', load: async () => (await import('./approve.ts')).reject },
+  rollback: {
+    summary: 'take a delivery back out of core',
+    load: async () => (await import('./rollback.ts')).rollback,
+  },
   decisions: {
     summary: 'who or what decided, by step of the ladder',
     load: async () => (await import('./decisions.ts')).decisions,

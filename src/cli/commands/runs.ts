@@ -11,7 +11,7 @@ import type { Workspace } from '../workspace.ts'
 export const runs = defineCommand({
   synopsis: ['runs [DIR] [--json]', 'runs [DIR] show RUN [--json]', 'runs [DIR] replay RUN'],
   about:
-    'Every run, oldest first, and how it ended. `show` says all that is known of one; `replay` starts the delivery of a failed or refused one again.',
+    'Every run, oldest first, and how it ended. `show` says all that is known of one; `replay` starts the delivery of a failed or refused one again, or one that was taken back.',
   options: settingOptions,
   async run(call) {
     const action = takeAction(call.words, ['show', 'replay'])
@@ -51,11 +51,12 @@ export async function again(
   return exitCodes.done
 }
 
-function documentOf({ run, delivery, state, progress, decisions, waitingFor, failure }: RunView) {
+function documentOf({ run, delivery, state, rollback, progress, decisions, waitingFor, failure }: RunView) {
   return {
     id: run.id,
     traceId: run.traceId,
     cause: run.cause,
+    ...(rollback && { rollback }),
     startedAt: run.budget.startedAt,
     state,
     delivery: delivery.id,

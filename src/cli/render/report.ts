@@ -83,6 +83,7 @@ function deliveryTable(deliveries: readonly Delivery[], look: Look): string {
 export function stateMark(state: string, colors: Look['colors']): string {
   if (state === 'published') return colors.green('✓ published')
   if (state === 'waiting') return colors.yellow('? waiting')
+  if (state === 'rolled-back') return colors.yellow('↩ rolled back')
   if (state === 'duplicate') return colors.dim('= duplicate')
   return colors.red(`✗ ${state}`)
 }
@@ -91,7 +92,7 @@ function totals(summary: RunSummary, fresh: readonly Delivery[], { colors }: Loo
   const known = summary.deliveries.length - fresh.length
   const sum = (pick: (delivery: Delivery) => number) =>
     count(fresh.reduce((total, delivery) => total + pick(delivery), 0))
-  const states = ['published', 'waiting', 'refused', 'failed']
+  const states = ['published', 'waiting', 'refused', 'failed', 'rolled-back']
     .map(state => [state, fresh.filter(delivery => delivery.state === state).length] as const)
     .filter(([, number]) => number > 0)
     .map(([state, number]) => `${number} ${state}`)

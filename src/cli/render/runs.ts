@@ -20,14 +20,14 @@ export function runTable(views: readonly RunView[], look: Look): string {
       { title: 'why' },
       { title: 'run' },
     ],
-    views.map(({ run, delivery, state, progress: { bronze, core } }) => [
+    views.map(({ run, delivery, state, rollback, progress: { bronze, core } }) => [
       startedText(run.budget.startedAt),
       stateMark(state, look.colors),
       `${delivery.feed.vendor}/${delivery.feed.table}`,
       visible(delivery.file),
       count(bronze?.read ?? 0),
       count((bronze?.rejected ?? 0) + (core?.rejected ?? 0)),
-      run.cause.kind,
+      rollback === undefined ? run.cause.kind : 'rollback',
       run.id,
     ]),
     look,
@@ -35,7 +35,7 @@ export function runTable(views: readonly RunView[], look: Look): string {
 }
 
 export function runDetails(view: RunView, command: TypedCommands, { colors }: Look): string {
-  const { run, delivery, state, progress, decisions, waitingFor, failure } = view
+  const { run, delivery, state, rollback, progress, decisions, waitingFor, failure } = view
   const { bronze, core, judgement } = progress
   const line = (name: string, text: string) => `${colors.dim(name.padEnd(12))}${text}`
   return [
@@ -44,7 +44,7 @@ export function runDetails(view: RunView, command: TypedCommands, { colors }: Lo
     line('file', `${visible(delivery.file)}  ${bytes(delivery.sizeBytes)}`),
     line('delivery', `${delivery.id}, received ${startedText(delivery.receivedAt)}`),
     line('trace', run.traceId),
-    line('because', causeText(run.cause)),
+    line('because', rollback === undefined ? causeText(run.cause) : `${visible(rollback.by)} asked to take it back`),
     line('contract', progress.contractVersion === undefined ? 'none yet' : `version ${progress.contractVersion}`),
     line('mapping', progress.mappingVersion === undefined ? 'none yet' : `version ${progress.mappingVersion}`),
     ...(bronze

@@ -5,8 +5,10 @@ import { type Spans, serveTools, type ToolHandlers, type ToolServer } from '../s
 import { createTables } from './create-table.ts'
 import type { LakehouseDependencies } from './dependencies.ts'
 import { runLoadPlan } from './load.ts'
+import { markDelivery } from './marks.ts'
 import { coreNamespace } from './names.ts'
 import { findWrite, queryTables, tableHistory } from './reading.ts'
+import { stageRollback } from './roll-back.ts'
 import { stageCore } from './stage.ts'
 
 /** The lakehouse tools: raw tables are appended to, core tables are staged and published, everything may be read. */
@@ -17,6 +19,8 @@ export function lakehouseServer(dependencies: LakehouseDependencies, spans?: Spa
     run_load_plan: input => runLoadPlan(dependencies, input),
     query: input => queryTables(lakehouse, input),
     stage_core: input => stageCore(dependencies, input),
+    stage_rollback: input => stageRollback(dependencies, input),
+    mark_delivery: input => markDelivery(lakehouse, input),
     publish: async ({ table, branch, writeKey }) => {
       refuseOthers(table)
       return lakehouse.publish(table, { branch, writeKey })

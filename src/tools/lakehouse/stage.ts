@@ -11,6 +11,7 @@
  * No SQL is handed in: it is compiled here from the documents that govern the rows.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import type { FeedContract } from '../../../contracts/data/feed-contract.ts'
 import { Failure } from '../../../contracts/failures.ts'
 import type { ToolOutput } from '../../../contracts/tools/index.ts'
 import type { StageInput } from '../../../contracts/tools/lakehouse.ts'
@@ -26,6 +27,7 @@ import {
 import { createTables, ensureTable } from './create-table.ts'
 import type { LakehouseDependencies } from './dependencies.ts'
 import { commitErrors, countOf } from './errors.ts'
+import { refuseRolledBack } from './marks.ts'
 import { stageBranch } from './names.ts'
 import { projectRun } from './projection.ts'
 import { withScratchFile } from './scratch.ts'
@@ -35,6 +37,7 @@ type Output = ToolOutput<'lakehouse.stage_core'>
 
 export async function stageCore(dependencies: LakehouseDependencies, input: StageInput): Promise<Output> {
   const { lakehouse } = dependencies
+  await refuseRolledBack(lakehouse, input.delivery)
   const before = await findStaged(lakehouse, input)
   if (before === undefined) {
     const { run, contract, mapping, delivery } = input
@@ -73,7 +76,7 @@ async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: Stage
   // The mapping may read columns of a newer contract than the delivery came under: there its rows are null.
   await createTables(lakehouse, { contract })
   await ensureTable(lakehouse, core)
-  const bronze = await bronzeRows(lakehouse, input)
+  const bronze = await bronzeRows(lakehouse, contract, deliveryId)
   const rows = await stagedRows(lakehouse, input, texts.accepted)
   await keepSql(run.id, 'stage', sqlOf(bronze, texts, rows))
 
@@ -109,11 +112,11 @@ async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: Stage
 }
 
 /** The delivery's rows of the raw table, numbered in the order in which they were written. */
-async function bronzeRows(lakehouse: Lakehouse, { contract, delivery }: StageInput): Promise<string> {
+export async function bronzeRows(lakehouse: Lakehouse, contract: FeedContract, deliveryId: string): Promise<string> {
   const rows = await lakehouse.relation(bronzeRef(contract), { positions: true })
   return `SELECT * EXCLUDE (__path, __position), row_number() OVER (ORDER BY __path, __position) AS _record_number
 FROM ${rows} AS rows
-WHERE ${isDelivery([delivery.id])}`
+WHERE ${isDelivery([deliveryId])}`
 }
 
 /**
@@ -142,7 +145,7 @@ async function count(connection: DuckDBConnection, texts: CoreTexts, rows: strin
   return { bronze, rejected, superseded: bronze - rejected - accepted, supersededLater: accepted - staged }
 }
 
-const isDelivery = (ids: readonly string[]): string => `_delivery_id IN (${ids.map(quoteLiteral).join(', ')})`
+export const isDelivery = (ids: readonly string[]): string => `_delivery_id IN (${ids.map(quoteLiteral).join(', ')})`
 
 const sqlOf = (bronze: string, texts: CoreTexts, rows: string): string =>
   [

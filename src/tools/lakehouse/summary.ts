@@ -4,6 +4,7 @@
  * already, by Iceberg's own name.
  */
 import type { BronzeCounts, CoreCounts } from '../../../contracts/events/events.ts'
+import type { RollbackCounts } from '../../../contracts/tools/lakehouse.ts'
 
 export type Summary = Readonly<Record<string, string>>
 
@@ -49,6 +50,21 @@ export function coreCountsOf(summary: Summary): CoreCounts | undefined {
   if (staged === undefined || bronze === undefined) return undefined
   if (superseded === undefined || supersededLater === undefined || rejected === undefined) return undefined
   return { bronze, staged, superseded, supersededLater, rejected }
+}
+
+/** The counts of a rollback and the head of `main` it was made from. */
+export const rollbackSummary = ({ removed, restored }: RollbackCounts, baseSnapshotId: string): Summary => ({
+  ...texts('aiworkflow.rollback.', { removed, restored }),
+  'aiworkflow.rollback.base': baseSnapshotId,
+})
+
+/** Undefined where the summary is not one of a rollback. */
+export function rollbackOf(summary: Summary): { counts: RollbackCounts; baseSnapshotId: string } | undefined {
+  const removed = numberOf(summary, 'aiworkflow.rollback.removed')
+  const restored = numberOf(summary, 'aiworkflow.rollback.restored')
+  const baseSnapshotId = summary['aiworkflow.rollback.base']
+  if (removed === undefined || restored === undefined || baseSnapshotId === undefined) return undefined
+  return { counts: { removed, restored }, baseSnapshotId }
 }
 
 const texts = (prefix: string, counts: Readonly<Record<string, number>>): Summary =>
