@@ -1,8 +1,9 @@
-/** Writes contracts/released: the AsyncAPI document and the schema of each topic's current version. Files of older
+/** Writes deploy/chart/files/chain.json, and contracts/released: the AsyncAPI document and the schema of each topic's current version. Files of older
  * versions stay, and a released version is only written again when the same messages are accepted: otherwise it says so and exits with 1. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
 import { asyncApiDocument, payloadSchema, schemaFile, topics } from '../contracts/asyncapi.ts'
+import { chartChainText } from '../contracts/chart.ts'
 import { incompatibilities } from '../contracts/compatibility.ts'
 
 /** Texts by name of file in contracts/released. */
@@ -16,8 +17,10 @@ export async function releasedFiles(): Promise<Map<string, string>> {
 }
 
 export const releasedFolder = new URL('../contracts/released/', import.meta.url)
+export const chartChainFile = new URL('../deploy/chart/files/chain.json', import.meta.url)
 
 if (import.meta.main) {
+  await writeFile(chartChainFile, chartChainText())
   await mkdir(releasedFolder, { recursive: true })
   const refused: string[] = []
   for (const topic of topics) {

@@ -9,10 +9,11 @@ export type SparkPlace =
   | { readonly kind: 'local' | 'standalone' | 'connect' }
   | {
       readonly kind: 'kubernetes'
-      readonly namespace: string
-      /** The account that the driver makes its executors by; deploy/chart has one. */
-      readonly serviceAccount: string
-      readonly image: string
+      /** What spark-defaults.conf says already, as that of deploy/chart does, may be left out. */
+      readonly namespace?: string
+      /** The account that the driver makes its executors by. */
+      readonly serviceAccount?: string
+      readonly image?: string
     }
 
 const mebibyte = 2 ** 20
@@ -45,7 +46,9 @@ function executors({ workers, coresPerWorker, memoryBytesPerWorker }: Sizing): R
 }
 
 const cluster = (place: Extract<SparkPlace, { kind: 'kubernetes' }>): Record<string, string> => ({
-  'spark.kubernetes.namespace': place.namespace,
-  'spark.kubernetes.authenticate.driver.serviceAccountName': place.serviceAccount,
-  'spark.kubernetes.container.image': place.image,
+  ...(place.namespace !== undefined && { 'spark.kubernetes.namespace': place.namespace }),
+  ...(place.serviceAccount !== undefined && {
+    'spark.kubernetes.authenticate.driver.serviceAccountName': place.serviceAccount,
+  }),
+  ...(place.image !== undefined && { 'spark.kubernetes.container.image': place.image }),
 })
