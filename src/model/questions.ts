@@ -144,14 +144,25 @@ function masked(question: ModelQuestion, { policy, mask }: ConsultOptions): Mode
   }
 }
 
-/** The first questions that fit; an option of several is said once for all, as columns are. */
+/** As many questions as fit, each as long as it may be; an option of several is said once for all, as columns are. */
 function fitting(questions: readonly ModelQuestion[], tokens: number): ModelQuestion[] {
   const batch: ModelQuestion[] = []
   for (const question of questions) {
-    if (tokensAtMost(dataOf([...batch, question])) > tokens) break
-    batch.push(question)
+    const fits = shorter(question).find(each => tokensAtMost(dataOf([...batch, each])) <= tokens)
+    if (fits !== undefined) batch.push(fits)
   }
   return batch
+}
+
+const fewestOptions = 4
+
+/** The question, and what is left of it where it is too long: first without values, then without the options that stand last, the least likely. */
+function* shorter(question: ModelQuestion): Generator<ModelQuestion> {
+  yield question
+  const bare = question.options.map(({ answer, text }) => ({ answer, text }))
+  for (let most = bare.length; most >= fewestOptions; most = Math.floor(most / 2)) {
+    yield { ...question, options: bare.slice(0, most) }
+  }
 }
 
 function dataOf(batch: readonly ModelQuestion[]): string {
