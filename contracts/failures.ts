@@ -56,6 +56,12 @@ export const failures = {
   TABLE_MISSING: t('Check the table name with `aiworkflow query DIR "show tables"`.'),
   TABLE_CONFLICT: again('Another writer moved the table; the write is tried again on the new state.'),
   TABLE_INCOMPATIBLE: t('The table cannot take this change: add an optional column or a new table instead.'),
+  LAKE_CATALOG_UNREACHABLE: away(
+    'Look whether the Iceberg REST catalog runs and can be reached; the run goes on when it answers.',
+  ),
+  LAKE_CATALOG_REFUSED: t(
+    'Correct `lakehouse` in aiworkflow.yaml, AIWORKFLOW_LAKE_TOKEN, or what the catalog lets this account do.',
+  ),
   SNAPSHOT_MISSING: t('Read a snapshot that the table still has, or leave the version away.'),
   DELIVERY_ROLLED_BACK: t(
     'The delivery was taken back. To take it in again after all: `aiworkflow runs DIR replay RUN`, with its latest run.',

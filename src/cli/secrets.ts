@@ -10,6 +10,8 @@ const names = {
   toolsSecret: 'AIWORKFLOW_TOOLS_SECRET',
   /** With which an agent calls tool servers; derived from the secret where it is not given. */
   toolsToken: 'AIWORKFLOW_TOOLS_TOKEN',
+  /** Sent to the Iceberg REST catalog. */
+  lakeToken: 'AIWORKFLOW_LAKE_TOKEN',
   /** Of the provider that `model` names; OPENAI_API_KEY will do where that is openai. */
   modelKey: 'AIWORKFLOW_MODEL_KEY',
 } as const

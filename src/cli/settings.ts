@@ -43,7 +43,10 @@ export interface Settings {
     Record<ServerName, { readonly kind: 'local' } | { readonly kind: 'http'; readonly url: string }>
   >
   readonly lakehouse: {
-    readonly catalog: { readonly kind: 'local' } | { readonly kind: 'rest'; readonly url: string }
+    readonly catalog:
+      | { readonly kind: 'local' }
+      /** `warehouse`: what the server calls it, where it has several. */
+      | { readonly kind: 'rest'; readonly url: string; readonly warehouse?: string }
     readonly warehouse:
       | { readonly kind: 'folder'; readonly path: string }
       | { readonly kind: 'store'; readonly url: string }
@@ -161,7 +164,11 @@ export async function readSettings({ directory, options = {}, environment = {} }
     },
     state: read('state', stateOf, 'local or redis://host:port'),
     lakehouse: {
-      catalog: read('lakehouse.catalog', restOf, 'local or the http(s) address of an Iceberg REST catalog'),
+      catalog: read(
+        'lakehouse.catalog',
+        restOf,
+        'local or the http(s) address of an Iceberg REST catalog, perhaps with ?warehouse=NAME',
+      ),
       warehouse: read('lakehouse.warehouse', text => warehouseOf(root, text), 'a folder or s3://bucket/path'),
     },
     engine: read('engine', oneOf('auto', 'duckdb', 'spark'), 'auto, duckdb or spark'),
@@ -264,7 +271,11 @@ function stateOf(text: string): Settings['state'] | undefined {
 
 function restOf(text: string): Settings['lakehouse']['catalog'] | undefined {
   if (text === 'local') return { kind: 'local' }
-  return isUrl(text, 'http:', 'https:') ? { kind: 'rest', url: text } : undefined
+  if (!isUrl(text, 'http:', 'https:')) return undefined
+  const url = new URL(text)
+  const warehouse = url.searchParams.get('warehouse')
+  url.search = ''
+  return { kind: 'rest', url: url.href, ...(warehouse && { warehouse }) }
 }
 
 function warehouseOf(root: string, text: string): Settings['lakehouse']['warehouse'] | undefined {

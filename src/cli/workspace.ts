@@ -80,8 +80,7 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const dir = settings.directory
   const { metadata, lakehouse: lake } = settings
   if (metadata.kind !== 'files') throw notThere('metadata', metadata.kind)
-  if (lake.catalog.kind !== 'local') throw notThere('lakehouse.catalog', lake.catalog.kind)
-  const { warehouse } = lake
+  const { warehouse, catalog: tables } = lake
   if (warehouse.kind !== 'folder') throw notThere('lakehouse.warehouse', warehouse.kind)
   if (settings.engine === 'spark') throw notThere('engine', 'spark')
   if (!(await isFolder(metadata.path))) {
@@ -115,7 +114,13 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const { embedded } = (await catalog.policies()).compute
   const lakehouse = lazily(() =>
     (options.lakehouse ?? same)(
-      openLakehouse({ warehouseDir: warehouse.path, memoryLimit: `${embedded.memoryLimitBytes}B` }),
+      openLakehouse({
+        warehouseDir: warehouse.path,
+        memoryLimit: `${embedded.memoryLimitBytes}B`,
+        ...(tables.kind === 'rest' && {
+          rest: { url: tables.url, warehouse: tables.warehouse, token: secrets.lakeToken },
+        }),
+      }),
     ),
   )
   const workplace: Workplace = {

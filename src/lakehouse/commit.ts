@@ -1,27 +1,22 @@
 /**
- * The commit: read the table, decide, write new metadata, swap the catalog row, or begin again.
+ * The commit: read the table, decide, let the catalog swap the metadata, or begin again.
  *
  * Owns: nothing but the order of those steps. Invariants:
  *  1. A change is decided on the very metadata whose replacement it asks for; when the swap fails it is decided anew.
  *     So a check made inside a change (does the history hold this write key?) holds at the moment of the commit.
- *  2. Every file a metadata file names is on disk before the row moves, and the row moves last. A crash before it
- *     leaves orphans; there is no state in between that a reader could see.
+ *  2. Every file that metadata names is there before the catalog moves the table. A crash before it leaves orphans; there is
+ *     no state in between that a reader could see.
  *  3. Writers of one process queue per table; writers of different processes meet at the swap and retry.
  * It fails with TABLE_MISSING, with TABLE_CONFLICT when others kept winning, and with what a change throws.
  */
-import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '../../contracts/failures.ts'
-import type { IcebergCatalog } from './catalog/catalog.ts'
-import { formatMetadataJson } from './iceberg/json.ts'
+import type { IcebergCatalog, TableState } from './catalog/catalog.ts'
 import { parseMetadata, type TableMetadata } from './iceberg/metadata.ts'
-import { discard, readLocation, writeNew } from './iceberg/storage.ts'
+import { discard, readLocation } from './iceberg/storage.ts'
 import { type TableName, tableText } from './identifiers.ts'
 
-export interface TableState {
-  readonly metadata: TableMetadata
-  readonly location: string
-}
+export type { TableState } from './catalog/catalog.ts'
 
 /** What a change decided: nothing to write, or metadata to swap in; `files` are new ones to remove should the swap fail. */
 export type Change<T> =
@@ -69,15 +64,9 @@ export function tablesOf(catalog: IcebergCatalog): Tables {
     const current = await load(table)
     const change = await decide(current)
     if (change.kind === 'none') return change
-    const next = withLog(change.metadata, current)
-    const location = `${next.metadata.location}/metadata/${versionAfter(current.location)}-${randomUUID()}.metadata.json`
-    await writeNew(location, formatMetadataJson(next.metadata))
-    // Should the swap throw, nobody knows whether the row moved: then everything stays where it is.
-    if (await catalog.commit(table, current.location, location)) {
-      await discard(next.expired)
-      return change
-    }
-    await discard([location, ...change.files])
+    // Should the swap throw, nobody knows whether the table moved: then everything stays where it is.
+    if (await catalog.commit(table, current, change.metadata)) return change
+    await discard(change.files)
     return undefined
   }
 
@@ -93,13 +82,7 @@ export function tablesOf(catalog: IcebergCatalog): Tables {
   return {
     find,
     load,
-    create: async (table, metadata) => {
-      const location = `${metadata.location}/metadata/00000-${randomUUID()}.metadata.json`
-      await writeNew(location, formatMetadataJson(metadata))
-      const created = await catalog.create(table, location)
-      if (!created) await discard([location])
-      return created
-    },
+    create: (table, metadata) => catalog.create(table, metadata),
     change: (table, decide) => {
       const key = tableText(table)
       const before = queues.get(key) ?? Promise.resolve()
@@ -109,20 +92,4 @@ export function tablesOf(catalog: IcebergCatalog): Tables {
       return mine
     },
   }
-}
-
-/** Notes the metadata that is replaced, and says which old ones the table's own properties want removed. */
-function withLog(metadata: TableMetadata, previous: TableState): { metadata: TableMetadata; expired: string[] } {
-  const entry = { 'metadata-file': previous.location, 'timestamp-ms': previous.metadata['last-updated-ms'] }
-  const log = [...metadata['metadata-log'], entry]
-  const kept = Math.max(1, Number(metadata.properties['write.metadata.previous-versions-max'] ?? 100))
-  const dropped = log.slice(0, Math.max(0, log.length - kept)).map(item => item['metadata-file'])
-  const remove = metadata.properties['write.metadata.delete-after-commit.enabled'] === 'true'
-  return { metadata: { ...metadata, 'metadata-log': log.slice(-kept) }, expired: remove ? dropped : [] }
-}
-
-/** `00003` after `…/00002-<uuid>.metadata.json`, as other writers count. */
-function versionAfter(location: string): string {
-  const version = /\/(\d+)-[^/]*$/.exec(location)?.[1]
-  return String(Number(version ?? 0) + 1).padStart(5, '0')
 }

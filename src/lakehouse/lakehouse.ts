@@ -1,7 +1,7 @@
 /**
  * The lakehouse: Apache Iceberg v2 tables in a folder, written by DuckDB and committed from here.
  *
- * Owns the warehouse directory: `catalog.sqlite` (which tables there are), `<namespace>/<table>/data` and `/metadata`,
+ * Owns the warehouse directory: `catalog.sqlite` (which tables there are, unless a REST catalog knows), `<namespace>/<table>/data` and `/metadata`,
  * and `.scratch` (unfinished files). Spark, PyIceberg and other engines may read and write the same tables at the same
  * time through the same catalog. Invariants:
  *  1. What a reader sees is always one whole snapshot: files first, then one compare-and-swap of a catalog row.
@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { Failure } from '../../contracts/failures.ts'
 import { append } from './append.ts'
+import { openRestCatalog, type RestCatalogOptions } from './catalog/rest.ts'
 import { openSqliteCatalog } from './catalog/sqlite.ts'
 import { tablesOf } from './commit.ts'
 import { divideTable } from './divide.ts'
@@ -63,8 +64,10 @@ export type { Append, AppendResult, Publish, PublishResult, Stage, StageResult }
 export interface LakehouseOptions {
   /** The warehouse folder; made where it is missing. */
   readonly warehouseDir: string
-  /** The catalog's name, which other engines have to use too. */
+  /** The name of the catalog in the warehouse, which other engines have to use too. */
   readonly catalogName?: string | undefined
+  /** An Iceberg REST catalog instead of the one in the warehouse. */
+  readonly rest?: RestCatalogOptions | undefined
   /** The engine's memory limit in DuckDB's spelling, e.g. `1GB`; what exceeds it goes to the warehouse's disk. */
   readonly memoryLimit?: string | undefined
 }
@@ -122,7 +125,10 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
       `The warehouse path ${warehouseDir} has one of ? # * [ ], which engines read as patterns.`,
     )
   }
-  const catalog = openSqliteCatalog(join(warehouseDir, 'catalog.sqlite'), options.catalogName ?? 'aiworkflow')
+  const catalog =
+    options.rest === undefined
+      ? openSqliteCatalog(join(warehouseDir, 'catalog.sqlite'), options.catalogName ?? 'aiworkflow')
+      : openRestCatalog(options.rest)
   const tables = tablesOf(catalog)
   const engine = duckdbEngine({ warehouseDir, memoryLimit: options.memoryLimit ?? '1GB' })
   const shop = { tables, engine, reader: manifestReader() }

@@ -1,15 +1,22 @@
-"""What PyIceberg makes of a warehouse. Usage: pyiceberg_reader.py WAREHOUSE ACTION [ARGUMENT...]; one JSON document on stdout."""
+"""What PyIceberg makes of a warehouse. Usage: pyiceberg_reader.py WAREHOUSE|REST_ADDRESS ACTION [ARGUMENT...]; one JSON document on stdout."""
 
 import json
 import sys
 
 import pyarrow as pa
+from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 
 
 def partition(row):
     values = ", ".join(f"{key}={value}" for key, value in row["partition"].items())
     return [values, row["record_count"], row["file_count"]]
+
+
+def partitions(table):
+    if not table.spec().fields or table.current_snapshot() is None:
+        return []
+    return sorted(map(partition, table.inspect.partitions().to_pylist()))
 
 
 def describe(table):
@@ -23,7 +30,7 @@ def describe(table):
             for field in table.schema().fields
         ],
         "spec": [[field.source_id, field.name, str(field.transform)] for field in table.spec().fields],
-        "partitions": sorted(map(partition, table.inspect.partitions().to_pylist())) if table.spec().fields else [],
+        "partitions": partitions(table),
         "refs": {name: ref.snapshot_ref_type.value for name, ref in table.metadata.refs.items()},
         "snapshots": [
             {"operation": item.summary.operation.value, **item.summary.additional_properties}
@@ -35,7 +42,11 @@ def describe(table):
 
 
 def main(warehouse, action, *arguments):
-    catalog = SqlCatalog("aiworkflow", uri=f"sqlite:///{warehouse}/catalog.sqlite", warehouse=f"file://{warehouse}")
+    if warehouse.startswith("http"):
+        catalog = RestCatalog("aiworkflow", uri=warehouse)
+    else:
+        place = f"sqlite:///{warehouse}/catalog.sqlite"
+        catalog = SqlCatalog("aiworkflow", uri=place, warehouse=f"file://{warehouse}")
     if action == "describe":
         names = [name for namespace in catalog.list_namespaces() for name in catalog.list_tables(namespace)]
         return {".".join(name): describe(catalog.load_table(name)) for name in names}
@@ -44,6 +55,8 @@ def main(warehouse, action, *arguments):
         return [table.scan(row_filter=row_filter).to_arrow().num_rows for row_filter in arguments[1:]]
     if action == "branch":
         return table.scan(snapshot_id=table.metadata.refs[arguments[1]].snapshot_id).to_arrow().num_rows
+    if action == "at":
+        return table.scan(snapshot_id=int(arguments[1])).to_arrow().num_rows
     if action == "append":
         rows = json.loads(arguments[1])
         schema = table.schema().as_arrow()

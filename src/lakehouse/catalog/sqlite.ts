@@ -10,6 +10,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Failure } from '../../../contracts/failures.ts'
 import type { IcebergCatalog } from './catalog.ts'
+import { onMetadataFiles } from './metadata-files.ts'
 
 const lockWaitMs = 30_000
 
@@ -46,7 +47,7 @@ export function openSqliteCatalog(file: string, catalogName: string): IcebergCat
   const statement = (sql: string) => database.prepare(sql)
   const changed = (sql: string, ...values: string[]) => guarded(() => statement(sql).run(...values).changes === 1)
 
-  return {
+  return onMetadataFiles({
     load: async table =>
       guarded(() => {
         const row = statement(`SELECT metadata_location FROM iceberg_tables WHERE ${isRow}`)
@@ -87,7 +88,7 @@ export function openSqliteCatalog(file: string, catalogName: string): IcebergCat
       ),
     drop: async table => changed(`DELETE FROM iceberg_tables WHERE ${isRow}`, catalogName, table.namespace, table.name),
     close: async () => database.close(),
-  }
+  })
 }
 
 /** SQLite's result codes (sqlite.org/rescode.html) as failures. */

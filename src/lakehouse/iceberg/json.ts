@@ -8,6 +8,7 @@
 interface JsonWithSource {
   parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown
   rawJSON(text: string): unknown
+  isRawJSON(value: unknown): boolean
 }
 const json = JSON as unknown as JsonWithSource
 
@@ -21,4 +22,12 @@ export function parseMetadataJson(text: string): unknown {
 
 export function formatMetadataJson(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? json.rawJSON(String(item)) : item))
+}
+
+/** The value as any `JSON.stringify` writes it right, also one that somebody else calls. */
+export function plainJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return json.rawJSON(String(value))
+  if (Array.isArray(value)) return value.map(plainJson)
+  if (typeof value !== 'object' || value === null || json.isRawJSON(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plainJson(item)]))
 }
