@@ -7,8 +7,10 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { agentNames } from '../../contracts/chain.ts'
 import { serverNames } from '../../contracts/tools/index.ts'
+import { readyPath } from '../../src/cli/health.ts'
 import { secretNames } from '../../src/cli/secrets.ts'
 import { environmentName, settingNames } from '../../src/cli/settings.ts'
+import { healthPath } from '../../src/tools/http.ts'
 
 const root = join(import.meta.dirname, '../..')
 const schemaFile = join(root, '.cache/compose-schema/compose-spec.json')
@@ -22,6 +24,7 @@ const Service = z.looseObject({
   read_only: z.boolean().optional(),
   cap_drop: z.array(z.string()).optional(),
   user: z.string().optional(),
+  healthcheck: z.object({ test: z.array(z.string()) }).optional(),
 })
 
 async function compose(): Promise<unknown> {
@@ -60,6 +63,15 @@ describe('deploy/compose.yaml', () => {
         ...serverNames.map(name => `tools ${name}`),
       ].sort(),
     )
+  })
+
+  test('every process of ours is asked whether it works, at a port and a path that it answers', async () => {
+    for (const [name, { command, healthcheck }] of await ours()) {
+      const words = [command].flat()
+      const listens = words[words.findIndex(word => word === '--http' || word === '--health') + 1]
+      const path = words[0] === 'tools' ? healthPath : readyPath
+      expect([name, healthcheck?.test.at(-1)]).toEqual([name, expect.stringContaining(`127.0.0.1:${listens}${path}'`)])
+    }
   })
 
   test('P11: no process of ours may write its own image, has a capability, or is root', async () => {
