@@ -45,7 +45,7 @@ export type SizedContract = Pick<
 
 export function sizeLoad(source: SizedSource, policy: ComputePolicy, offer: EngineOffer): Sizing {
   const { sizeBytes } = source
-  const rows = source.rows ?? estimatedRows(sizeBytes, source.contract)
+  const rows = source.rows ?? estimatedRows(sizeBytes, source.contract) ?? rowsByHistory(source, policy)
   const { engine, reason } = chooseEngine({ sizeBytes, rows }, policy, offer)
   const { spark } = policy
   const workers = workersOf(sizeBytes, rows, spark)
@@ -72,8 +72,14 @@ export function estimatedRows(
   sizeBytes: number,
   { rowCount, sizeBytes: seenBytes }: Pick<FeedContract, 'rowCount' | 'sizeBytes'>,
 ): number | null {
-  if (rowCount === null || seenBytes === 0) return rowCount
+  if (rowCount === null || seenBytes === 0) return null
   return Math.round((sizeBytes / seenBytes) * rowCount)
+}
+
+/** As many as its stored size would make at the length of the table's rows; null where nothing was loaded yet. */
+function rowsByHistory({ sizeBytes, history }: SizedSource, { files }: ComputePolicy): number | null {
+  if (files === undefined || history.rows === 0 || history.storedBytes === 0) return null
+  return Math.round((sizeBytes * files.storedShare * history.rows) / history.storedBytes)
 }
 
 function workersOf(sizeBytes: number, rows: number | null, { rowsPerWorker, bytesPerWorker, maxWorkers }: Spark) {

@@ -135,6 +135,14 @@ describe('how the table is divided', () => {
   })
 })
 
+test('where the contract counts no records, the rows that the table has say how many there will be', () => {
+  const written = { ...contract, rowCount: null, sizeBytes: 0 }
+  const given = { sizeBytes: 40_000, contract: written }
+  expect(sizeLoad({ ...given, history: noHistory }, shipped, offer).source.rows).toBeNull()
+  const history = { rows: 1000, storedBytes: 14_000 }
+  expect(sizeLoad({ ...given, history }, shipped, offer).source.rows).toBe(1000)
+})
+
 const some = fc.integer({ min: 1, max: 2 ** 31 })
 const policies = fc
   .record({
