@@ -1,8 +1,9 @@
 /**
  * The lakehouse: Apache Iceberg v2 tables in a folder, written by DuckDB and committed from here.
  *
- * Owns the warehouse directory: `catalog.sqlite` (which tables there are, unless a REST catalog knows), `<namespace>/<table>/data` and `/metadata`,
- * and `.scratch` (unfinished files). Spark, PyIceberg and other engines may read and write the same tables at the same
+ * Owns the warehouse directory: `catalog.sqlite` (which tables there are, unless a REST catalog knows), `<namespace>/<table>/data` and
+ * `/metadata`, `<namespace>/<table>/index` (where keys stand in large files; made again when it is gone), and `.scratch` (unfinished
+ * files). Spark, PyIceberg and other engines may read and write the same tables at the same
  * time through the same catalog. Invariants:
  *  1. What a reader sees is always one whole snapshot: files first, then one compare-and-swap of a catalog row.
  *  2. A write key is committed at most once in a branch's history, however many writers try it at once.
@@ -59,7 +60,7 @@ export { mainBranch, replacesWithinProperty, writeKeyProperty } from './iceberg/
 export { quoteIdentifier, quoteLiteral, type TableName, tableText } from './identifiers.ts'
 export type { QueryOptions, QueryResult } from './query.ts'
 export type { SnapshotDescription, TableDefinition, TableDescription } from './tables.ts'
-export type { Append, AppendResult, Publish, PublishResult, Stage, StageResult } from './write.ts'
+export type { Append, AppendResult, Condition, Publish, PublishResult, Stage, StageResult } from './write.ts'
 
 export interface LakehouseOptions {
   /** The warehouse folder; made where it is missing. */

@@ -16,7 +16,8 @@ import { quoteIdentifier, quoteList } from './identifiers.ts'
 /** Reads manifests, which never change, and keeps the most recent ones. */
 export interface ManifestReader {
   manifests(snapshot: Snapshot | undefined): Promise<readonly ManifestListEntry[]>
-  files(snapshot: Snapshot | undefined): Promise<LiveFiles>
+  /** The files of a snapshot, of the manifests that `keep` keeps. */
+  files(snapshot: Snapshot | undefined, keep?: (manifest: ManifestListEntry) => boolean): Promise<LiveFiles>
 }
 
 export interface LiveFiles {
@@ -43,9 +44,9 @@ export function manifestReader(): ManifestReader {
   }
   return {
     manifests,
-    files: async snapshot => {
+    files: async (snapshot, keep = () => true) => {
       const files: LiveFile[] = []
-      for (const manifest of await manifests(snapshot)) files.push(...(await read(manifest)))
+      for (const manifest of (await manifests(snapshot)).filter(keep)) files.push(...(await read(manifest)))
       return {
         data: files.filter(file => file.content === 'data'),
         deletes: files.filter(file => file.content === 'position-deletes'),
@@ -112,7 +113,7 @@ function paths(files: readonly LiveFile[]): string {
 }
 
 /** Whether a delete file may name rows of a data file: same partition, not older, and within its bounds. */
-function mayApply(deletes: LiveFile, data: LiveFile): boolean {
+export function mayApply(deletes: LiveFile, data: LiveFile): boolean {
   if (data.sequence > deletes.sequence || data.specId !== deletes.specId) return false
   if (data.partition.some((value, index) => !sameValue(value, deletes.partition[index]))) return false
   const { pathBounds } = deletes

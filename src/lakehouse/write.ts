@@ -52,11 +52,17 @@ export interface Stage extends Write {
   readonly rows: string
   /** Existing rows with the key of a new row are replaced. */
   readonly keyColumns: readonly string[]
-  /** SQL predicate on existing rows: only these may be replaced or deleted. All when left out. */
-  readonly scope?: string | undefined
-  /** SQL predicate on existing rows in scope that go even without a new row of their key. */
-  readonly alsoDelete?: string | undefined
+  /** Of existing rows only these may be replaced or deleted. All when left out. */
+  readonly scope?: Condition | undefined
+  /** Existing rows in scope that go even without a new row of their key. */
+  readonly alsoDelete?: Condition | undefined
 }
+
+/**
+ * Which existing rows: each text column named has one of the values, so that files without any are not looked into; or a SQL predicate,
+ * for which all are.
+ */
+export type Condition = string | Readonly<Record<string, readonly string[]>>
 
 export interface StageResult {
   readonly branch: string

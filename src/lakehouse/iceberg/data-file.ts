@@ -31,6 +31,9 @@ export interface LiveFile {
   readonly rows: number
   /** Deletes apply to data of the same or a lower sequence number. */
   readonly sequence: bigint
+  /** Bounds of columns by field id, as the manifest has them: text may be cut. Empty where it has none. */
+  readonly lowerBounds: ReadonlyMap<number, Buffer>
+  readonly upperBounds: ReadonlyMap<number, Buffer>
   /** Bounds of `file_path` in a delete file, where the manifest has them. */
   readonly pathBounds?: { readonly lower: string; readonly upper: string }
 }

@@ -58,8 +58,10 @@ function liveFile(entry: AvroRecord, manifest: ManifestListEntry): LiveFile {
   if (String(file.file_format).toUpperCase() !== 'PARQUET') {
     throw new Failure('TABLE_INCOMPATIBLE', `${location} is ${file.file_format}: only Parquet is read here.`)
   }
-  const lower = boundOf(file.lower_bounds, deletePathId)
-  const upper = boundOf(file.upper_bounds, deletePathId)
+  const lowerBounds = boundsOf(file.lower_bounds)
+  const upperBounds = boundsOf(file.upper_bounds)
+  const lower = lowerBounds.get(deletePathId)?.toString('utf8')
+  const upper = upperBounds.get(deletePathId)?.toString('utf8')
   return {
     content: file.content === content['position-deletes'] ? 'position-deletes' : 'data',
     location,
@@ -67,13 +69,14 @@ function liveFile(entry: AvroRecord, manifest: ManifestListEntry): LiveFile {
     partition: Object.values(file.partition as AvroRecord) as Value[],
     rows: Number(file.record_count),
     sequence: (entry.sequence_number as bigint | null) ?? manifest.sequence,
+    lowerBounds,
+    upperBounds,
     ...(lower !== undefined && upper !== undefined && { pathBounds: { lower, upper } }),
   }
 }
 
-function boundOf(bounds: unknown, id: number): string | undefined {
-  const found = (bounds as { key: number; value: Buffer }[] | null)?.find(item => item.key === id)
-  return found?.value.toString('utf8')
+function boundsOf(bounds: unknown): ReadonlyMap<number, Buffer> {
+  return new Map(((bounds ?? []) as { key: number; value: Buffer }[]).map(({ key, value }) => [key, value]))
 }
 
 function fileRecord(file: DataFile, columns: readonly PartitionColumn[]): AvroRecord {

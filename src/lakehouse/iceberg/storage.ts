@@ -75,7 +75,8 @@ async function syncPath(path: string): Promise<void> {
   }
 }
 
-async function withDisk<T>(work: () => Promise<T>): Promise<T> {
+/** What a full disk gives, as a Failure. */
+export async function withDisk<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

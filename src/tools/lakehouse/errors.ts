@@ -60,7 +60,7 @@ async function replaceErrors(
     branch: `errors_${deliveryId}`,
     writeKey: `${errorsKey(writeKey)} by contract v${contractVersionOf(facts)}`,
   }
-  const alsoDelete = `delivery_id = ${quoteLiteral(deliveryId)} AND stage = ${quoteLiteral(stage)}`
+  const alsoDelete = { delivery_id: [deliveryId], stage: [stage] }
   await lakehouse.stage(errorTable.table, { ...write, rows, keyColumns: [], alsoDelete, summary: facts })
   const { outcome } = await lakehouse.publish(errorTable.table, write)
   if (outcome === 'stage-again') {

@@ -100,8 +100,8 @@ async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: Rollb
       branch: stageBranch(run.id),
       rows: `SELECT * FROM read_parquet(${quoteLiteral(file)})`,
       keyColumns: [],
-      scope: `_vendor_name = ${quoteLiteral(delivery.feed.vendor)}`,
-      alsoDelete: isDelivery([delivery.id]),
+      scope: { _vendor_name: [delivery.feed.vendor] },
+      alsoDelete: { _delivery_id: [delivery.id] },
       writeKey,
       summary: {
         'aiworkflow.run-id': run.id,

@@ -98,8 +98,8 @@ async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: Stage
       prepare,
       rows,
       keyColumns: standard.key,
-      scope: `_vendor_name = ${quoteLiteral(contract.vendor)}`,
-      alsoDelete: isDelivery([deliveryId, ...input.replacedDeliveries]),
+      scope: { _vendor_name: [contract.vendor] },
+      alsoDelete: { _delivery_id: [deliveryId, ...input.replacedDeliveries] },
       writeKey,
       summary: {
         ...summary,
