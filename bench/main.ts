@@ -13,10 +13,21 @@ import { chainSmall } from './measures/chain-small.ts'
 import { coreIncremental } from './measures/core-incremental.ts'
 import { loadCsv } from './measures/load-csv.ts'
 import { model } from './measures/model.ts'
+import { scaling } from './measures/scaling.ts'
 import { stepDurable } from './measures/step-durable.ts'
 import { stepRedis } from './measures/step-redis.ts'
 
-const benchmarks = [loadCsv, coreIncremental, stepDurable, stepRedis, chainSmall, chainKafka, agentMemory, model]
+const benchmarks = [
+  loadCsv,
+  coreIncremental,
+  stepDurable,
+  stepRedis,
+  chainSmall,
+  chainKafka,
+  agentMemory,
+  model,
+  scaling,
+]
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' } } })
 const terminal = createTerminal({ json: values.json, environment: process.env })

@@ -32,7 +32,7 @@ export interface ChainOptions {
 }
 
 /** Feeds an agent works on at once in one process: DuckDB shares the cores among them. */
-const concurrency = 2
+export const concurrency = 2
 const drainTimeoutMs = 60_000
 /** How often `up` looks at landing. */
 const lookEveryMs = 500

@@ -55,6 +55,8 @@ const full = render(everything)
 
 const agentRole = (name: string) => `agent-${name}`
 const serverRole = (name: string) => `tools-${name}`
+/** Who may ask a language model. */
+const asking = agentNames.filter(name => (chain[name].nodes as readonly string[]).includes('consult')).map(agentRole)
 const roles = [...agentNames.map(agentRole), ...serverNames.map(serverRole), 'intake']
 const ofRole = ({ deployments }: typeof plain, role: string): Deployment => deployments.get(role)!
 const podOf = (release: typeof plain, role: string) => ofRole(release, role).spec.template.spec
@@ -224,7 +226,7 @@ describe('who may what', () => {
         )
       for (const name of agentNames)
         expect(places(agentRole(name))).toEqual(['/workspace/.aiworkflow', '/tmp', '/workspace/catalog:ro'])
-      expect(places(agentRole('modeling'), full)).toContain('/workspace/prompts:ro')
+      expect(roles.filter(role => places(role, full).includes('/workspace/prompts:ro'))).toEqual(asking)
       expect(roles.filter(role => places(role).includes('/workspace/catalog'))).toEqual([serverRole('metadata')])
       expect(roles.filter(role => places(role).includes('/workspace/landing:ro'))).toEqual([
         serverRole('filesystem'),
@@ -252,7 +254,7 @@ describe('who may what', () => {
         namespace: 'shop',
         lakehouse: { catalog: { kind: 'rest' }, warehouse: { kind: 'store' } },
         telemetry: 'otlp',
-        model: role === agentRole('modeling') ? { kind: 'provider' } : { kind: 'none' },
+        model: asking.includes(role) ? { kind: 'provider' } : { kind: 'none' },
       })
     }
   })
@@ -266,7 +268,8 @@ describe('who may what', () => {
     const holders = (name: string) => roles.filter(role => environmentOf(full, role).has(name))
     expect(holders('AIWORKFLOW_TOOLS_SECRET')).toEqual(serverNames.map(serverRole))
     expect(holders('AIWORKFLOW_TOOLS_TOKEN')).toEqual(agentNames.map(agentRole))
-    expect(holders('AIWORKFLOW_MODEL_KEY')).toEqual([agentRole('modeling')])
+    expect(holders('AIWORKFLOW_MODEL_KEY')).toEqual(asking)
+    expect(asking).toContain(agentRole('modeling'))
     expect(holders('AWS_SECRET_ACCESS_KEY')).toEqual([serverRole('lakehouse')])
     const token = (name: string) => environmentOf(full, agentRole(name)).get('AIWORKFLOW_TOOLS_TOKEN')?.valueFrom
     expect(agentNames.map(name => token(name)?.secretKeyRef?.key)).toEqual(agentNames.map(name => `token-${name}`))
