@@ -3,10 +3,11 @@ import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
 import { chain } from '../../contracts/chain.ts'
 import { renderChain } from '../../src/cli/render/chain.ts'
+import { plansText } from '../../src/cli/render/plans.ts'
 import { boardLines } from '../../src/cli/render/progress.ts'
 import { table } from '../../src/cli/render/table.ts'
 import { bytes, cut, visible, widthOf, wrap } from '../../src/cli/render/text.ts'
-import { wantsColor } from '../../src/cli/terminal.ts'
+import { type Terminal, wantsColor } from '../../src/cli/terminal.ts'
 import { quoted, typedCommands } from '../../src/cli/typed.ts'
 
 const look = (columns: number) => ({ columns, colors: pc.createColors(false) })
@@ -128,5 +129,39 @@ describe('progress on a screen', () => {
     expect(lines[0]).toBe('… and 22 more')
     expect(lines).toHaveLength(9)
     expect(lines.every(line => widthOf(line) < 40)).toBe(true)
+  })
+})
+
+describe('plans', () => {
+  const plan = {
+    ...{ vendor: 'acme', table: 'items', file: 'acme/items.csv', contractVersion: 2, rowsAre: 'estimated' as const },
+    ...{ engine: 'duckdb' as const, reason: 'It is small', source: { sizeBytes: 2048, rows: 1500 } },
+    ...{ workers: { least: 1, most: 3 }, coresPerWorker: 2, memoryBytesPerWorker: 2 ** 30, readPartitionBytes: 1 },
+    ...{ shufflePartitions: null, files: 1, partition: [{ column: 'day', transform: 'month' }] },
+  }
+  const trouble = {
+    file: 'acme/\u001b.csv',
+    code: 'FILE_EMPTY',
+    message: 'It holds nothing.',
+    wayOut: 'Send it.',
+    owner: 'ada',
+  }
+
+  test('a line for each delivery, its reason, and what cannot be planned', () => {
+    expect(plansText({ deliveries: [plan], errors: [trouble] }, look(100) as Terminal).split('\n')).toEqual([
+      'file               size  records  engine  workers  cores   memory  shuffle  files',
+      'acme/items.csv  2.0 KiB   ~1,500  duckdb        3      2  1.0 GiB        –      1',
+      '',
+      'acme/items.csv',
+      '    It is small. The table is divided by month(day); contract v2.',
+      '✗ acme/␛.csv: It holds nothing.',
+      '    Send it. (ada)',
+    ])
+  })
+
+  test('nothing waits: a sentence', () => {
+    expect(plansText({ deliveries: [], errors: [] }, look(100) as Terminal)).toBe(
+      'Nothing in landing/ waits to be loaded.',
+    )
   })
 })

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { agentNames, chain, consumerGroup } from '../../contracts/chain.ts'
@@ -13,15 +14,18 @@ import { sparkConfiguration } from '../../src/compiler/spark-configuration.ts'
 import { healthPath } from '../../src/tools/http.ts'
 import { keeps } from '../promises.ts'
 import {
+  chartFolder,
   type Deployment,
   faultsOf,
   lint,
   mayReach,
   NetworkPolicy,
+  program,
   render,
   roleOf,
   ScaledObject,
   template,
+  templating,
 } from './chart.ts'
 
 /** Everything that may be turned on. */
@@ -91,6 +95,15 @@ describe('deploy/chart', () => {
     expect(template({ 'agents.reviewer.minReplicas': 1 }).stderr).toContain('reviewer')
     expect(template({ terminationGracePeriodSeconds: 30 }).stderr).toContain('terminationGracePeriodSeconds')
     expect(template({ 'spark.enabled': true }).stderr).toContain('spark.serverImage')
+  })
+
+  test('the values that deploy/README.md shows are such as it takes', async () => {
+    const readme = await readFile(join(chartFolder, '../README.md'), 'utf8')
+    const [shown] = [...readme.matchAll(/```yaml\n([^`]*storageClassName[^`]*)```/g)].map(([, text]) => text!)
+    const { status, stdout, stderr } = program('helm', [...templating, '-f', '-'], shown)
+    expect(status, stderr).toBe(0)
+    expect(stdout).toContain('s3://lake/warehouse')
+    expect(faultsOf(stdout).faults).toEqual([])
   })
 
   test('the table it is made of is the pipeline’s', async () => {

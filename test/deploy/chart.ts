@@ -26,8 +26,8 @@ const set = (values: Readonly<Record<string, string | number | boolean>>): strin
 export const lint = (values: Parameters<typeof set>[0] = {}) =>
   program('helm', ['lint', '--strict', '--kube-version', '1.34.0', chartFolder, ...set(values)])
 
-export const template = (values: Parameters<typeof set>[0] = {}) =>
-  program('helm', ['template', 'shop', chartFolder, '--namespace', 'lake', '--kube-version', '1.34.0', ...set(values)])
+export const templating = ['template', 'shop', chartFolder, '--namespace', 'lake', '--kube-version', '1.34.0']
+export const template = (values: Parameters<typeof set>[0] = {}) => program('helm', [...templating, ...set(values)])
 
 /** What kubeconform has against documents, by the schemas of Kubernetes and KEDA; a kind without a schema is one of them. */
 export function faultsOf(documents: string): { valid: number; faults: string[] } {
