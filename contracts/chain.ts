@@ -33,7 +33,7 @@ export const chain = {
     ],
   },
   modeling: {
-    consumes: ['bronze.loaded', 'approval.decided'],
+    consumes: ['bronze.loaded', 'core.refused', 'approval.decided'],
     emits: ['core.staged', 'approval.requested', 'run.failed'],
     nodes: ['recall', 'map', 'consult', 'review', 'compile', 'stage'],
     tools: [

@@ -1,22 +1,23 @@
 /**
- * recall → map → (consult → review, one wait per question) → compile → stage; and, when a question is answered that nobody waited
- * for: amend, which only writes the next mapping version. The intake sees that the feed is governed anew and starts the runs
- * that make its core rows again.
+ * recall → map → (consult → review, one wait per question) → compile → stage; when a question is answered that nobody waited for:
+ * amend, which only writes the next mapping version; and when the validator refused a delivery: repair, which lets a model propose what
+ * would mend it, as far as policy goes. The intake sees that the feed is governed anew and starts the runs that make its core rows again.
  */
 import { Annotation, END, interrupt, Send, START, StateGraph } from '@langchain/langgraph'
+import { z } from 'zod'
 import {
   type ApprovalDecision,
   ApprovalDecision as ApprovalDecisionSchema,
   type ApprovalQuestion,
 } from '../../contracts/data/approval.ts'
-import { feedKey } from '../../contracts/data/common.ts'
+import { type Feed, feedKey } from '../../contracts/data/common.ts'
 import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { TableRef } from '../../contracts/data/load-plan.ts'
 import type { MappedColumn, Mapping } from '../../contracts/data/mapping.ts'
 import type { AutonomyPolicy } from '../../contracts/data/policy.ts'
 import type { NormalizationRule, Rule } from '../../contracts/data/rule.ts'
 import type { Standard } from '../../contracts/data/standard.ts'
-import type { CoreCounts, EventData } from '../../contracts/events/events.ts'
+import type { CoreCounts, EventData, Topic } from '../../contracts/events/events.ts'
 import { Failure } from '../../contracts/failures.ts'
 import type { VendorFacts } from '../../contracts/tools/metadata.ts'
 import { bronzeTable } from '../../src/compiler/tables.ts'
@@ -35,6 +36,7 @@ import {
   subjectColumn,
   withColumns,
 } from './questions.ts'
+import { isRepair, mend, repaired, repairQuestion, repairsFor } from './repair.ts'
 
 interface Governing {
   readonly standard: Standard
@@ -150,14 +152,7 @@ const review = node<State & { question?: ApprovalQuestion }>('review', async (st
   const question = state.question
   if (question === undefined) throw new Error('review ran without a question')
   const decision = ApprovalDecisionSchema.parse(interrupt(question))
-  const answer = decision.verdict === 'approved' ? (decision.answer ?? '') : 'rejected'
-  const evidence = decision.note === undefined ? [] : [decision.note]
-  return {
-    answers: [{ question, decision }],
-    decisions: [
-      decide({ question: question.subject, answer, step: 'person', confidence: 1, evidence, by: decision.by }),
-    ],
-  }
+  return { answers: [{ question, decision }], decisions: [decide(personal(question.subject, decision))] }
 })
 
 const compile = node<State>('compile', async (state, { run, delivery, tools }) => {
@@ -229,10 +224,50 @@ const stage = node<State>('stage', async (state, { run, delivery, tools, emit })
   return { progress: { core: counts }, emits: [await emit('core.staged', message, writeKey)] }
 })
 
+/** A refused delivery: what might mend it is asked of the model, if there is one and policy lets it propose. */
+const repair = node<State>('repair', async (state, { delivery, run, tools, hasModel, consult: ask, decide }) => {
+  const { judgement } = state.event.data as EventData<'core.refused'>
+  if (!hasModel) return {}
+  const { model } = (await tools.call('metadata.get_policies', {})).policies
+  if (model === undefined) return {}
+  const { mapping } = await tools.call('metadata.get_mapping', { feed: delivery.feed })
+  if (mapping === null || (await repairsToday(delivery.feed, state.event, tools)) >= model.regeneration.perDay)
+    return {}
+  const contract = await contractAt(mapping.contractVersion, delivery.feed, tools)
+  const { standard } = await tools.call('metadata.get_standard', { name: mapping.standard.name })
+  const { checks } = await tools.call('metadata.get_rules', { vendor: delivery.feed.vendor })
+  const { rows } = await tools.call('lakehouse.query', {
+    sql: `SELECT column_name, rule_id, count(DISTINCT raw_record), any_value(error_message) FROM product_raw.ingest_errors WHERE delivery_id = ${quoteLiteral(delivery.id)} AND run_id = ${quoteLiteral(run.id)} AND stage = 'core' AND column_name IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
+    limit: 1_000,
+  })
+  const turnedAway = TurnedAwayRows.parse(rows).map(([column, rule, count, message]) => ({
+    column,
+    rule,
+    rows: count,
+    message,
+  }))
+  const counted = await tools.call('lakehouse.query', {
+    sql: `SELECT count(*) FROM ${tableText(bronzeTable(contract).table)} WHERE _delivery_id = ${quoteLiteral(delivery.id)}`,
+    limit: 1,
+  })
+  const refused = { mapping, contract, standard, rules: [...standard.checks, ...checks], judgement, turnedAway }
+  const repairs = repairsFor({ ...refused, rows: Number(counted.rows[0]?.[0] ?? 0) }, model.regeneration)
+  const consulted = repairs.length === 0 ? undefined : await ask(repairs.map(each => repairQuestion(each, contract)))
+  if (consulted === undefined) return {}
+  const mended = mend(repairs, consulted, { mapping, createdAt: delivery.receivedAt }, model.regeneration)
+  if (mended.mapping !== undefined) await tools.call('metadata.put_mapping', { mapping: mended.mapping })
+  return { asks: [...mended.asks], decisions: mended.decisions.map(decide) }
+})
+
 /** An answer that nobody waited for becomes the next mapping version. */
 const amend = node<State>('amend', async (state, { delivery, tools, decide }) => {
   const { decision, approvalId, subject } = state.event.data as EventData<'approval.decided'>
   const { mapping } = await tools.call('metadata.get_mapping', { feed: delivery.feed })
+  if (mapping !== null && isRepair(subject)) {
+    const next = repaired(mapping, subject, decision)
+    if (next !== undefined) await tools.call('metadata.put_mapping', { mapping: next })
+    return { decisions: [decide(personal(subject, decision))] }
+  }
   const column = mapping?.columns.find(candidate => candidate.column === subjectColumn(subject))
   if (mapping === null || column === undefined) {
     throw new Failure(
@@ -240,15 +275,7 @@ const amend = node<State>('amend', async (state, { delivery, tools, decide }) =>
       `Approval ${approvalId} is about ${subject}, which the mapping does not have.`,
     )
   }
-  const answer = decision.verdict === 'approved' ? (decision.answer ?? '') : 'rejected'
-  const made = decide({
-    question: subject,
-    answer,
-    step: 'person',
-    confidence: 1,
-    evidence: decision.note === undefined ? [] : [decision.note],
-    by: decision.by,
-  })
+  const made = decide(personal(subject, decision))
   if (column.status === 'open') {
     await tools.call('metadata.put_mapping', {
       mapping: withColumns(mapping, [applyAnswer(column, decision)], decision.at),
@@ -263,6 +290,8 @@ const remember = node<State>('remember', async (state, { tools }) => {
   return {}
 })
 
+const starts: Partial<Record<Topic, 'amend' | 'repair'>> = { 'approval.decided': 'amend', 'core.refused': 'repair' }
+
 export const modelingGraph = new StateGraph(ModelingState)
   .addNode('recall', recall)
   .addNode('map', map)
@@ -271,11 +300,9 @@ export const modelingGraph = new StateGraph(ModelingState)
   .addNode('compile', compile)
   .addNode('stage', stage)
   .addNode('amend', amend)
+  .addNode('repair', repair)
   .addNode('remember', remember)
-  .addConditionalEdges(START, state => (state.event.topic === 'approval.decided' ? 'amend' : 'recall'), [
-    'amend',
-    'recall',
-  ])
+  .addConditionalEdges(START, state => starts[state.event.topic] ?? 'recall', ['amend', 'repair', 'recall'])
   .addEdge('recall', 'map')
   .addConditionalEdges('map', state => (state.questions.length + state.optional.length === 0 ? 'compile' : 'consult'), [
     'consult',
@@ -293,17 +320,43 @@ export const modelingGraph = new StateGraph(ModelingState)
   .addEdge('compile', 'stage')
   .addEdge('stage', END)
   .addEdge('amend', 'remember')
+  .addConditionalEdges('repair', state => (state.decisions.length === 0 ? END : 'remember'), ['remember', END])
   .addEdge('remember', END)
+
+/** What a person said, as it is recorded. */
+const personal = (question: string, { verdict, answer = '', note, by }: ApprovalDecision) => ({
+  question,
+  answer: verdict === 'approved' ? answer : 'rejected',
+  step: 'person' as const,
+  confidence: 1,
+  evidence: note === undefined ? [] : [note],
+  by,
+})
+
+const TurnedAwayRows = z.array(z.tuple([z.string(), z.string(), z.coerce.number().int(), z.string()]))
+
+/** How often a model was asked to mend the feed on the day of the event. */
+async function repairsToday(feed: Feed, event: State['event'], tools: AgentTools): Promise<number> {
+  const { decisions } = await tools.call('metadata.recall_decisions', { feed })
+  const today = (event.data as EventData<'core.refused'>).delivery.receivedAt.slice(0, 10)
+  const runs = decisions.flatMap(({ question, step, at, runId }) =>
+    step === 'model' && isRepair(question) && at.slice(0, 10) >= today ? [runId] : [],
+  )
+  return new Set(runs).size
+}
 
 /** The contract a mapping was made for: it has every column the mapping reads. */
 async function contractOf(mapping: Mapping, latest: FeedContract, tools: AgentTools): Promise<FeedContract> {
-  if (mapping.contractVersion === latest.version) return latest
-  const { vendor, table, contractVersion: version } = mapping
-  const { contract } = await tools.call('metadata.get_contract', { feed: { vendor, table }, version })
+  const { vendor, table, contractVersion } = mapping
+  return contractVersion === latest.version ? latest : contractAt(contractVersion, { vendor, table }, tools)
+}
+
+async function contractAt(version: number, feed: Feed, tools: AgentTools): Promise<FeedContract> {
+  const { contract } = await tools.call('metadata.get_contract', { feed, version })
   if (contract !== null) return contract
   throw new Failure(
     'CONTRACT_MISSING',
-    `Contract v${version} of ${vendor}/${table}, which its mapping reads, is not in the catalog.`,
+    `Contract v${version} of ${feedKey(feed)}, which its mapping reads, is not in the catalog.`,
   )
 }
 

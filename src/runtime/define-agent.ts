@@ -52,6 +52,8 @@ export interface NodeContext {
     decision: Pick<Decision, 'question' | 'answer' | 'step' | 'confidence' | 'evidence' | 'by'> &
       Partial<Pick<Decision, 'costMicros'>>,
   ): Decision
+  /** There is a language model to ask. */
+  readonly hasModel: boolean
   /** Asks the language model, if there is one, what is still open. Undefined where there is none. */
   consult(questions: readonly ModelQuestion[]): Promise<Consultation | undefined>
 }
@@ -66,6 +68,7 @@ export type Consult = (
 export interface StepRuntime {
   readonly agent: AgentName
   readonly tools: AgentTools
+  readonly hasModel: boolean
   readonly consult: (questions: readonly ModelQuestion[], feed: string) => Promise<Consultation | undefined>
   now(): string
   /** Runs one node in its span. */
@@ -124,6 +127,7 @@ function contextOf(name: string, event: IncomingEvent, runtime: StepRuntime, spa
       span.decided(made)
       return made
     },
+    hasModel: runtime.hasModel,
     consult: questions => runtime.consult(questions, feedKey(delivery.feed)),
   }
 }

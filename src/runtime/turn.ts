@@ -216,6 +216,7 @@ export class Turn {
       if (asked === undefined) throw new Failure('APPROVAL_UNKNOWN', `There is no approval ${id}.`)
       return asked.approval.blocking ? asked.threadId : `${threadId(about.run.id, agent.name)}/${id}`
     }
+    if (event.topic === 'core.refused') return `${threadId(about.run.id, agent.name)}/refused`
     const { stagedBefore = 0 } = event.data as { stagedBefore?: number }
     return threadId(about.run.id, agent.name, stagedBefore)
   }
@@ -227,6 +228,7 @@ export class Turn {
     return {
       agent: agent.name,
       tools,
+      hasModel: this.#options.consult !== undefined,
       consult: async (questions, feed) => this.#options.consult?.(questions, { runId: run.id, feed, signal }),
       now: () => this.#now(),
       step: (node, work) => {
@@ -292,8 +294,9 @@ export class Turn {
   ): Promise<void> {
     const { agent, stores } = this.#options
     const { run } = event.data as About
-    // An answer that nobody waited for is no part of the run it was asked in.
-    const amends = event.topic === 'approval.decided' && !(await this.#isBlocking(event))
+    // An answer that nobody waited for is no part of the run it was asked in, nor is what comes after its judgement.
+    const amends =
+      event.topic === 'core.refused' || (event.topic === 'approval.decided' && !(await this.#isBlocking(event)))
     const outcome = state.kind === 'done' ? 'done' : `failed ${state.failure.code}`
     const writes = [
       ...(amends ? [] : [RunRecords.part(run.id, { ...this.#part(values), state })]),
