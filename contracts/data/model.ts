@@ -70,7 +70,7 @@ export const ModelPolicy = z.strictObject({
       prompt: Regeneration.default('never'),
       /** At most so many parts of one document change without a person. */
       mostChanges: z.int().min(1).default(3),
-      /** So often in one day for one feed, or one prompt. */
+      /** So often in one day for one feed. */
       perDay: z.int().min(0).default(3),
     })
     .prefault({}),

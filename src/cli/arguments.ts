@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import type { Feed } from '../../contracts/data/common.ts'
 import { Failure } from '../../contracts/failures.ts'
 import { nearest } from '../catalog/nearest.ts'
 
@@ -108,4 +109,12 @@ export function takeNumber(name: string, typed: string | undefined, least: 0 | 1
     'USAGE',
     `--${name} takes a whole number${least > 0 ? ' above zero' : ''}, not ${JSON.stringify(typed)}.`,
   )
+}
+
+/** @throws Failure USAGE for a word that is not VENDOR/TABLE. */
+export function takeFeed(word: string): Feed {
+  const [vendor = '', table = '', ...more] = word.split('/')
+  if (vendor === '' || table === '' || more.length > 0)
+    throw new Failure('USAGE', `${word} names no feed: expected VENDOR/TABLE.`)
+  return { vendor, table }
 }

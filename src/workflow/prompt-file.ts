@@ -21,19 +21,25 @@ export interface PromptFile {
 export async function readPrompt(promptsDir: string, name: string): Promise<PromptFile> {
   if (!/^[a-z][\w-]*$/.test(name))
     throw new Failure('PROMPT_INVALID', `${JSON.stringify(name)} is no name of a prompt.`)
-  const file = join(promptsDir, `${name}.md`)
-  const whole = await readFile(file, 'utf8').catch(error => {
+  const whole = await readPromptFile(join(promptsDir, `${name}.md`)).catch(error => {
     throw new Failure('PROMPT_INVALID', `prompts/${name}.md cannot be read: ${(error as Error).message}.`, {
       wayOut: 'Write it, or let `aiworkflow init` put the shipped one there.',
     })
   })
+  return parsePrompt(name, whole, `prompts/${name}.md`)
+}
+
+export const readPromptFile = (file: string): Promise<string> => readFile(file, 'utf8')
+
+/** @throws Failure PROMPT_INVALID */
+export function parsePrompt(name: string, whole: string, place: string): PromptFile {
   const [, head, body] = /^---\r?\n([\s\S]*?)\r?\n---\r?\n([\s\S]*)$/.exec(whole) ?? []
   if (head === undefined || body === undefined)
     throw new Failure(
       'PROMPT_INVALID',
-      `prompts/${name}.md does not begin with a head of owner and version between two lines of ---.`,
+      `${place} does not begin with a head of owner and version between two lines of ---.`,
     )
-  const { owner, version } = parseDocument(Head, head, `prompts/${name}.md`, 'PROMPT_INVALID')
+  const { owner, version } = parseDocument(Head, head, place, 'PROMPT_INVALID')
   const text = body.trim()
   return { name, owner, version, text, digest: digestOf(text) }
 }

@@ -4,6 +4,11 @@ import { Failure } from '../../contracts/failures.ts'
 const place = /\{\{\s*([^{}]*?)\s*\}\}/g
 const path = /^[A-Za-z_]\w*(?:\.(?:[A-Za-z_]\w*|\d+))*$/
 
+/** What the places of a prompt name, each once. */
+export const placesOf = (prompt: string): string[] => [
+  ...new Set([...prompt.matchAll(place)].map(([, name = '']) => name)),
+]
+
 /**
  * Fills every place. Text stands as it is, anything else as JSON: what comes from files is marked as data, so that a model can tell it
  * from what a person wrote.

@@ -1,6 +1,7 @@
 /** After a refusal a model may propose what would mend the delivery; people decide, or policy lets it. */
 import { afterAll, describe, expect, test } from 'vitest'
 import type { ModelQuestion } from '../../contracts/data/model.ts'
+import { typed } from '../cli/process.ts'
 import { keeps } from '../promises.ts'
 import { type ChatBody, type ModelServer, startModelServer } from '../rig/model.ts'
 import { dataIn } from '../rig/workflow-model.ts'
@@ -89,11 +90,33 @@ describe('a delivery that rules refuse', () => {
       const after = await workspace.run()
       expect(await priceFrom(workspace)).toEqual({ version: before.version + 1, from: ['zzquux'] })
       expect(deliveryOf(after, file)).toMatchObject({ rowsPublished: 30 })
+      const told = await typed(['versions', workspace.dir, 'acme/items'])
+      expect(told).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('list_price: "price" → "zzquux" (person ada, 1.00)'),
+      })
       expect(await workspace.query('SELECT count(*), min(list_price) > 0 FROM product_core.product')).toEqual([
         [30, true],
       ])
     },
     3 * minutes,
+  )
+
+  test(
+    'may be gone back to: an earlier mapping is a version of its own again',
+    async () => {
+      const { workspace } = await refused({ 'repair:list_price': 'zzquux' }, { mapping: 'apply' })
+      await workspace.run()
+      const { version, from } = await priceFrom(workspace)
+      expect(from).toEqual(['zzquux'])
+      expect(await typed(['versions', workspace.dir, 'acme/items', '--revert', '1'])).toMatchObject({ code: 0 })
+      expect(await priceFrom(workspace)).toEqual({ version: version + 1, from: ['price'] })
+      expect(await typed(['versions', workspace.dir, 'acme/items', '--revert', '1'])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('says what v1 said'),
+      })
+    },
+    2 * minutes,
   )
 
   test(

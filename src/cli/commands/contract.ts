@@ -3,7 +3,7 @@ import { Failure } from '../../../contracts/failures.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { contractText } from '../../catalog/contract-file.ts'
 import { nearest } from '../../catalog/nearest.ts'
-import { takeDirectory, takeNumber } from '../arguments.ts'
+import { takeDirectory, takeFeed, takeNumber } from '../arguments.ts'
 import { defineCommand, exitCodes } from '../command.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 
@@ -18,7 +18,7 @@ export const contract = defineCommand({
       directory,
       words: [key],
     } = takeDirectory(words, 'VENDOR/TABLE')
-    const feed = feedNamed(key!)
+    const feed = takeFeed(key!)
     const version = takeNumber('version', options.version)
     return withWorkspace(call, directory, async ({ catalog }) => {
       const found = await catalog.contract(feed, version)
@@ -28,13 +28,6 @@ export const contract = defineCommand({
     })
   },
 })
-
-function feedNamed(key: string): Feed {
-  const [vendor = '', table = '', ...more] = key.split('/')
-  if (vendor === '' || table === '' || more.length > 0)
-    throw new Failure('USAGE', `${key} names no feed: expected VENDOR/TABLE.`)
-  return { vendor, table }
-}
 
 async function missing(catalog: Catalog, feed: Feed, version: number | undefined): Promise<Failure> {
   const all = await catalog.contracts()

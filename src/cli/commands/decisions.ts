@@ -1,14 +1,13 @@
-import { decisionSteps, type Feed, feedKey } from '../../../contracts/data/common.ts'
+import { decisionSteps, feedKey } from '../../../contracts/data/common.ts'
 import type { Decision } from '../../../contracts/data/decision.ts'
 import { Failure } from '../../../contracts/failures.ts'
-import { createDecisionBook } from '../../tools/metadata/decisions.ts'
 import { takeDirectory, takeNumber } from '../arguments.ts'
 import { defineCommand, exitCodes } from '../command.ts'
+import { everyDecision } from '../every-decision.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { table } from '../render/table.ts'
 import { counted, visible } from '../render/text.ts'
 import type { Terminal } from '../terminal.ts'
-import type { Workspace } from '../workspace.ts'
 
 const shownByDefault = 40
 
@@ -43,14 +42,6 @@ export const decisions = defineCommand({
     return exitCodes.done
   },
 })
-
-/** Latest first. */
-async function everyDecision({ stores }: Workspace): Promise<Decision[]> {
-  const book = createDecisionBook(stores.store)
-  const feeds = new Map<string, Feed>((await stores.runs.all()).map(({ delivery: { feed } }) => [feedKey(feed), feed]))
-  const found = await Promise.all([...feeds.values()].map(feed => book.recall(feed)))
-  return found.flat().sort((a, b) => b.at.localeCompare(a.at))
-}
 
 function decisionText(
   found: readonly Decision[],

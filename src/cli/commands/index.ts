@@ -40,6 +40,14 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     load: async () => (await import('./dead-letters.ts')).deadLetters,
   },
   contract: { summary: 'a feed contract as ODCS YAML', load: async () => (await import('./contract.ts')).contract },
+  versions: {
+    summary: 'what contract and mapping said, and back to it',
+    load: async () => (await import('./versions.ts')).versions,
+  },
+  prompts: {
+    summary: 'prompts, how their answers fared, new ones',
+    load: async () => (await import('./prompts.ts')).prompts,
+  },
   agent: { summary: 'one agent as its own process', load: async () => (await import('./agent.ts')).agent },
   intake: { summary: 'the intake as its own process', load: async () => (await import('./agent.ts')).intake },
   tools: { summary: 'one MCP server as its own process', load: async () => (await import('./tools.ts')).tools },
