@@ -76,6 +76,9 @@ export const failures = {
   RECONCILIATION_FAILED: t('Records were lost or doubled between source and table: reload the delivery.'),
   ENGINE_FAILED: again('The engine gave up on the statement; it is tried again.'),
   DISK_FULL: t('Free disk space below the workspace, then replay the run.'),
+  MAINTENANCE_POLICY_MISSING: t(
+    'Add catalog/policies/maintenance.yaml: `aiworkflow init` puts one there and changes nothing else.',
+  ),
   // language models
   MODEL_POLICY_MISSING: t(
     'Add catalog/policies/model.yaml: `aiworkflow init` puts one there that asks little and applies nothing.',

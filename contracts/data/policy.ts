@@ -138,6 +138,20 @@ export const ComputePolicy = z.strictObject({
 })
 export type ComputePolicy = z.infer<typeof ComputePolicy>
 
+/** How tables are kept small and quick: what `aiworkflow maintain` does. */
+export const MaintenancePolicy = z.strictObject({
+  kind: z.literal('policy.maintenance'),
+  owner: Owner,
+  compaction: z.strictObject({
+    targetFileBytes: z.int().min(1),
+    smallFiles: z.int().min(2),
+    deletedFraction: Fraction,
+  }),
+  snapshots: z.strictObject({ keptHours: z.number().min(0), keptLeast: z.int().min(1) }),
+  orphans: z.strictObject({ ageHours: z.number().min(0) }),
+})
+export type MaintenancePolicy = z.infer<typeof MaintenancePolicy>
+
 export const Policies = z.strictObject({
   autonomy: AutonomyPolicy,
   discovery: DiscoveryPolicy,
@@ -145,5 +159,7 @@ export const Policies = z.strictObject({
   compute: ComputePolicy,
   /** Absent: no model is asked, whatever the settings name. */
   model: ModelPolicy.optional(),
+  /** Absent: tables are left as they are. */
+  maintenance: MaintenancePolicy.optional(),
 })
 export type Policies = z.infer<typeof Policies>

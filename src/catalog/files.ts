@@ -10,6 +10,7 @@ import {
   AutonomyPolicy,
   ComputePolicy,
   DiscoveryPolicy,
+  MaintenancePolicy,
   type Policies,
   SpendingPolicy,
 } from '../../contracts/data/policy.ts'
@@ -48,7 +49,8 @@ const mappingFiles: FileKind<Mapping> = {
  * standards/*.yaml                              one Standard each
  * rules/*.yaml                                  one RuleBook each, merged by file name
  * vendors.yaml                                  VendorRegister
- * policies/{autonomy,discovery,spending,compute}.yaml, and model.yaml where a language model may be asked
+ * policies/{autonomy,discovery,spending,compute}.yaml, model.yaml where a language model may be asked,
+ *                                               maintenance.yaml where tables are maintained
  * feeds/<vendor>/<table>/contract.vN.odcs.yaml  FeedContract in ODCS form
  * feeds/<vendor>/<table>/mapping.vN.yaml        Mapping
  * ```
@@ -92,14 +94,15 @@ export class FileCatalog implements Catalog {
   }
 
   async policies(): Promise<Policies> {
-    const [autonomy, discovery, spending, compute, model] = await Promise.all([
+    const [autonomy, discovery, spending, compute, model, maintenance] = await Promise.all([
       this.#required('policies/autonomy.yaml', AutonomyPolicy),
       this.#required('policies/discovery.yaml', DiscoveryPolicy),
       this.#required('policies/spending.yaml', SpendingPolicy),
       this.#required('policies/compute.yaml', ComputePolicy),
       this.#optional('policies/model.yaml', ModelPolicy),
+      this.#optional('policies/maintenance.yaml', MaintenancePolicy),
     ])
-    return { autonomy, discovery, spending, compute, ...(model && { model }) }
+    return { autonomy, discovery, spending, compute, ...(model && { model }), ...(maintenance && { maintenance }) }
   }
 
   contract(feed: Feed, version?: number): Promise<FeedContract | undefined> {

@@ -4,10 +4,11 @@
  */
 import type { Change, TableState } from './commit.ts'
 import { writeRows } from './engine/copy.ts'
+import { findWrite } from './expired-writes.ts'
 import type { DataFile } from './iceberg/data-file.ts'
 import type { NewManifest } from './iceberg/manifest-list.ts'
 import type { Snapshot } from './iceberg/metadata.ts'
-import { findWriteIn, headOf, mainBranch, withSnapshot } from './iceberg/snapshots.ts'
+import { headOf, mainBranch, withSnapshot } from './iceberg/snapshots.ts'
 import { summaryOf } from './iceberg/summary.ts'
 import type { TableName } from './identifiers.ts'
 import { ofCurrentSpec, writeManifests, writeSnapshot } from './snapshot-writer.ts'
@@ -26,7 +27,7 @@ import {
 export async function append(shop: Workshop, table: TableName, write: Append): Promise<AppendResult> {
   const branch = write.branch ?? mainBranch
   const { metadata } = await shop.tables.load(table)
-  const before = findWriteIn(metadata, branch, write.writeKey)
+  const before = await findWrite(metadata, branch, write.writeKey)
   if (before !== undefined) return doneBefore(before)
   if (branch !== mainBranch && headOf(metadata, branch) === undefined) throw branchMissing(branch)
 
@@ -48,7 +49,7 @@ async function appended(
   files: readonly DataFile[],
   manifests: readonly NewManifest[],
 ): Promise<Change<AppendResult>> {
-  const before = findWriteIn(metadata, branch, write.writeKey)
+  const before = await findWrite(metadata, branch, write.writeKey)
   if (before !== undefined) return { kind: 'none', result: doneBefore(before) }
   const parent = headOf(metadata, branch)
   if (parent === undefined && branch !== mainBranch) throw branchMissing(branch)

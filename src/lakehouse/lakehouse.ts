@@ -10,7 +10,7 @@
  *  3. Rows never pass through JavaScript; memory is bounded by the engine's limit, not by the data.
  *  4. Files are never changed, only added; columns are known by field id.
  * It fails with a Failure whose code says what to do; whatever was not committed is invisible, at worst an orphan file.
- * A write key is forgotten when another engine expires the snapshot that carries it.
+ * A write key is forgotten when another engine expires the snapshot that carries it; `maintain` keeps it.
  */
 import { mkdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,6 +27,7 @@ import type { Partitioning } from './iceberg/partition.ts'
 import type { Column } from './iceberg/schema.ts'
 import { headOf, mainBranch, snapshotOf } from './iceberg/snapshots.ts'
 import type { TableName } from './identifiers.ts'
+import { type Maintained, type MaintainPolicy, maintain } from './maintenance/maintain.ts'
 import { publish } from './publish.ts'
 import { type QueryOptions, type QueryResult, query } from './query.ts'
 import { manifestReader, positionsSql, rowsSql } from './scan.ts'
@@ -42,6 +43,7 @@ import {
   type SnapshotDescription,
   type TableDefinition,
   type TableDescription,
+  writesOf,
 } from './tables.ts'
 import {
   type Append,
@@ -58,6 +60,7 @@ export type { Partitioning } from './iceberg/partition.ts'
 export type { Column } from './iceberg/schema.ts'
 export { mainBranch, replacesWithinProperty, writeKeyProperty } from './iceberg/snapshots.ts'
 export { quoteIdentifier, quoteLiteral, type TableName, tableText } from './identifiers.ts'
+export type { Maintained, MaintainPolicy } from './maintenance/maintain.ts'
 export type { QueryOptions, QueryResult } from './query.ts'
 export type { SnapshotDescription, TableDefinition, TableDescription } from './tables.ts'
 export type { Append, AppendResult, Condition, Publish, PublishResult, Stage, StageResult } from './write.ts'
@@ -110,6 +113,8 @@ export interface Lakehouse {
   relation(table: TableName, version?: Version): Promise<string>
   /** A connection of its own to the engine, in UTC, for statements this program wrote; it is closed afterwards. */
   withConnection<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T>
+  /** Compacts small and worn files, lets old snapshots expire, removes files that nothing names. Rows and known writes stay. */
+  maintain(table: TableName, policy: MaintainPolicy, nowMs?: number): Promise<Maintained>
   /** One reading statement, from anybody. Throws QUERY_REFUSED, QUERY_FAILED or TABLE_MISSING. */
   query(sql: string, options?: QueryOptions): Promise<QueryResult>
   /** A directory on the warehouse's disk for files that are not finished; what a killed process leaves there goes away. */
@@ -147,7 +152,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
     openBranch: (table, branch, snapshotId) => openBranch(tables, table, branch, snapshotId),
     dropBranch: (table, branch) => dropBranch(tables, table, branch),
     history: async (table, version) => historyOf((await tables.load(table)).metadata, version?.branch ?? mainBranch),
-    writes: async table => historyOf((await tables.load(table)).metadata, mainBranch),
+    writes: async table => writesOf((await tables.load(table)).metadata),
     findWrite: async (table, writeKey, branch) =>
       findWriteOf((await tables.load(table)).metadata, branch ?? mainBranch, writeKey),
     relation: async (table, version) => {
@@ -156,6 +161,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
       return sqlOf(currentSchema(metadata), await shop.reader.files(snapshotAt(metadata, version ?? {})))
     },
     withConnection: work => engine.withConnection(work),
+    maintain: (table, policy, nowMs = Date.now()) => maintain(shop, table, policy, nowMs),
     query: (sql, queryOptions) => query({ ...shop, list: () => catalog.list() }, sql, queryOptions),
     scratchDir: () => engine.scratchDir(),
     close: async () => {

@@ -7,6 +7,7 @@
  * (`replaces-within` of both is the same), what has to be deleted is no longer known, and it is for the caller to stage again.
  */
 import type { Change, TableState } from './commit.ts'
+import { findWrite } from './expired-writes.ts'
 import { decodeManifest } from './iceberg/manifest.ts'
 import type { ManifestListEntry } from './iceberg/manifest-list.ts'
 import type { Snapshot, TableMetadata } from './iceberg/metadata.ts'
@@ -33,7 +34,7 @@ export function publish(shop: Workshop, table: TableName, write: Publish): Promi
 }
 
 async function published(shop: Workshop, { metadata }: TableState, write: Publish): Promise<Change<PublishResult>> {
-  const before = findWriteIn(metadata, mainBranch, write.writeKey)
+  const before = await findWrite(metadata, mainBranch, write.writeKey)
   if (before !== undefined) {
     const result = resultOf('already', before)
     if (headOf(metadata, write.branch) === undefined) return { kind: 'none', result }

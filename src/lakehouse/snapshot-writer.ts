@@ -5,7 +5,13 @@
 import { randomUUID } from 'node:crypto'
 import type { DataFile } from './iceberg/data-file.ts'
 import { encodeManifest } from './iceberg/manifest.ts'
-import { carried, encodeManifestList, type NewManifest, summarize } from './iceberg/manifest-list.ts'
+import {
+  carried,
+  encodeManifestList,
+  type ManifestListEntry,
+  type NewManifest,
+  summarize,
+} from './iceberg/manifest-list.ts'
 import {
   currentSchema,
   currentSpec,
@@ -67,13 +73,25 @@ export async function writeSnapshot(
   summary: Snapshot['summary'],
 ): Promise<Snapshot> {
   const snapshotId = newSnapshotId()
+  const sequence = BigInt(metadata['last-sequence-number'] + 1)
+  const entries = [
+    ...manifests.map(manifest => carried(manifest, snapshotId, sequence)),
+    ...(await reader.manifests(parent)),
+  ]
+  return writeSnapshotOf(metadata, parent, snapshotId, entries, summary)
+}
+
+/** A snapshot of exactly these manifests. */
+export async function writeSnapshotOf(
+  metadata: TableMetadata,
+  parent: Snapshot | undefined,
+  snapshotId: bigint,
+  entries: readonly ManifestListEntry[],
+  summary: Snapshot['summary'],
+): Promise<Snapshot> {
   const parentId = parent?.['snapshot-id'] ?? null
   const sequence = metadata['last-sequence-number'] + 1
   const location = `${metadata.location}/metadata/snap-${snapshotId}-${randomUUID()}.avro`
-  const entries = [
-    ...manifests.map(manifest => carried(manifest, snapshotId, BigInt(sequence))),
-    ...(await reader.manifests(parent)),
-  ]
   await writeNew(location, encodeManifestList({ snapshotId, parentId, sequence: BigInt(sequence) }, entries))
   return {
     'snapshot-id': snapshotId,

@@ -8,6 +8,7 @@
 import { Failure } from '../../contracts/failures.ts'
 import type { Change, TableState } from './commit.ts'
 import { writeRows } from './engine/copy.ts'
+import { findWrite } from './expired-writes.ts'
 import { writeStagedDeletes } from './going.ts'
 import type { NewManifest } from './iceberg/manifest-list.ts'
 import type { Snapshot, TableMetadata } from './iceberg/metadata.ts'
@@ -79,7 +80,7 @@ async function staged(
 
 /** The result of this write if `main` holds it, or the branch does and can still be published from there. */
 async function heldBefore(shop: Workshop, metadata: TableMetadata, write: Stage): Promise<StageResult | undefined> {
-  const published = findWriteIn(metadata, mainBranch, write.writeKey)
+  const published = await findWrite(metadata, mainBranch, write.writeKey)
   if (published !== undefined) return resultOf(write.branch, published, true)
   const head = headOf(metadata, write.branch)
   if (head === undefined || findWriteIn(metadata, write.branch, write.writeKey) !== head) return undefined

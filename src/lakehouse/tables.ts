@@ -1,12 +1,12 @@
 /** Tables as a whole: made, widened, described. */
 import { Failure } from '../../contracts/failures.ts'
 import type { Tables } from './commit.ts'
+import { expiredWrites, findWrite } from './expired-writes.ts'
 import { currentSchema, currentSpec, emptyTable, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
 import { newSpec, type Partitioning } from './iceberg/partition.ts'
 import { type Column, newSchema, refuseOtherTypes, withColumns } from './iceberg/schema.ts'
 import {
   ancestors,
-  findWriteIn,
   headOf,
   mainBranch,
   nextTimestamp,
@@ -148,12 +148,17 @@ export function historyOf(metadata: TableMetadata, branch: string): SnapshotDesc
   return [...ancestors(metadata, headOf(metadata, branch))].map(describeSnapshot)
 }
 
-export function findWriteOf(
+/** Every write of `main`, newest first; of those whose snapshot has expired what it said. */
+export async function writesOf(metadata: TableMetadata): Promise<SnapshotDescription[]> {
+  return [...historyOf(metadata, mainBranch), ...(await expiredWrites(metadata)).map(describeSnapshot)]
+}
+
+export async function findWriteOf(
   metadata: TableMetadata,
   branch: string,
   writeKey: string,
-): SnapshotDescription | undefined {
-  const found = findWriteIn(metadata, branch, writeKey)
+): Promise<SnapshotDescription | undefined> {
+  const found = await findWrite(metadata, branch, writeKey)
   return found === undefined ? undefined : describeSnapshot(found)
 }
 

@@ -107,6 +107,7 @@ describe('files that are left out', () => {
       specId: 0,
       partition: partitioned ? [of] : [],
       rows: skus.length,
+      sizeBytes: 1,
       sequence: 1n,
       lowerBounds: pairs(least, low),
       upperBounds: pairs(most, high),

@@ -48,6 +48,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'prompts, how their answers fared, new ones',
     load: async () => (await import('./prompts.ts')).prompts,
   },
+  maintain: {
+    summary: 'compact tables, expire snapshots, clean up',
+    load: async () => (await import('./maintain.ts')).maintain,
+  },
   agent: { summary: 'one agent as its own process', load: async () => (await import('./agent.ts')).agent },
   intake: { summary: 'the intake as its own process', load: async () => (await import('./agent.ts')).intake },
   tools: { summary: 'one MCP server as its own process', load: async () => (await import('./tools.ts')).tools },

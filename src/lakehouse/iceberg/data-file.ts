@@ -29,6 +29,7 @@ export interface LiveFile {
   readonly specId: number
   readonly partition: readonly Value[]
   readonly rows: number
+  readonly sizeBytes: number
   /** Deletes apply to data of the same or a lower sequence number. */
   readonly sequence: bigint
   /** Bounds of columns by field id, as the manifest has them: text may be cut. Empty where it has none. */

@@ -22,14 +22,6 @@ export function encodeManifest(
   files: readonly DataFile[],
 ): Buffer {
   const columns = partitionColumns(spec, schema)
-  const metadata = {
-    schema: JSON.stringify(schema),
-    'schema-id': String(schema['schema-id']),
-    'partition-spec': JSON.stringify(spec.fields),
-    'partition-spec-id': String(spec['spec-id']),
-    'format-version': '2',
-    content: kind === 'data' ? 'data' : 'deletes',
-  }
   const records = files.map(file => ({
     status: status.added,
     snapshot_id: null,
@@ -37,8 +29,17 @@ export function encodeManifest(
     file_sequence_number: null,
     data_file: fileRecord(file, columns),
   }))
-  return encodeAvro(entrySchema(columns), metadata, records)
+  return encodeAvro(entrySchema(columns), manifestMetadata(schema, spec, kind), records)
 }
+
+const manifestMetadata = (schema: TableSchema, spec: PartitionSpec, kind: FileContent) => ({
+  schema: JSON.stringify(schema),
+  'schema-id': String(schema['schema-id']),
+  'partition-spec': JSON.stringify(spec.fields),
+  'partition-spec-id': String(spec['spec-id']),
+  'format-version': '2',
+  content: kind === 'data' ? 'data' : 'deletes',
+})
 
 /** The files alive in a manifest. Throws TABLE_INCOMPATIBLE for what would be read wrongly: equality deletes, other formats. */
 export function decodeManifest(bytes: Buffer, manifest: ManifestListEntry): LiveFile[] {
@@ -46,6 +47,70 @@ export function decodeManifest(bytes: Buffer, manifest: ManifestListEntry): Live
     .filter(entry => entry.status !== status.deleted)
     .map(entry => liveFile(entry, manifest))
 }
+
+/** An entry as its manifest has it, with what it inherits from the list spelled out. */
+export interface ManifestEntry {
+  readonly location: string
+  readonly rows: number
+  readonly snapshotId: bigint
+  readonly sequence: bigint
+  readonly fileSequence: bigint
+  /** Everything said of the file, by whichever engine. */
+  readonly record: AvroRecord
+}
+
+/** The live entries of a manifest, to be carried over into another. */
+export function decodeEntries(bytes: Buffer, manifest: ManifestListEntry): ManifestEntry[] {
+  return decodeAvro(bytes, manifest.location)
+    .filter(entry => entry.status !== status.deleted)
+    .map(entry => {
+      const record = entry.data_file as AvroRecord
+      return {
+        location: String(record.file_path),
+        rows: Number(record.record_count),
+        snapshotId: (entry.snapshot_id as bigint | null) ?? manifest.snapshotId,
+        sequence: (entry.sequence_number as bigint | null) ?? manifest.sequence,
+        fileSequence: (entry.file_sequence_number as bigint | null) ?? manifest.sequence,
+        record,
+      }
+    })
+}
+
+/** A manifest of files that other manifests named before: what stays, and what goes in the snapshot of this id. */
+export function encodeCarried(
+  schema: TableSchema,
+  spec: PartitionSpec,
+  kind: FileContent,
+  entries: { readonly stays: readonly ManifestEntry[]; readonly goes: readonly ManifestEntry[] },
+  snapshotId: bigint,
+): Buffer {
+  const columns = partitionColumns(spec, schema)
+  const entryOf = (entry: ManifestEntry, how: number, id: bigint) => ({
+    status: how,
+    snapshot_id: id,
+    sequence_number: entry.sequence,
+    file_sequence_number: entry.fileSequence,
+    data_file: carriedRecord(entry.record, columns),
+  })
+  const records = [
+    ...entries.stays.map(entry => entryOf(entry, status.existing, entry.snapshotId)),
+    ...entries.goes.map(entry => entryOf(entry, status.deleted, snapshotId)),
+  ]
+  return encodeAvro(entrySchema(columns), manifestMetadata(schema, spec, kind), records)
+}
+
+/** What this layout has no place for is left out, what it lacks is null. */
+function carriedRecord(record: AvroRecord, columns: readonly PartitionColumn[]): AvroRecord {
+  const values = Object.values(record.partition as AvroRecord)
+  const partition = Object.fromEntries(columns.map(({ field }, index) => [avroName(field.name), values[index] ?? null]))
+  const optionals = optionalFileFields.map(name => [name, record[name] ?? null])
+  return { ...record, ...Object.fromEntries(optionals), content: record.content ?? content.data, partition }
+}
+
+const optionalFileFields = [
+  ...['column_sizes', 'value_counts', 'null_value_counts', 'nan_value_counts', 'lower_bounds', 'upper_bounds'],
+  ...['key_metadata', 'split_offsets', 'equality_ids', 'sort_order_id', 'referenced_data_file'],
+]
 
 function liveFile(entry: AvroRecord, manifest: ManifestListEntry): LiveFile {
   const file = entry.data_file as AvroRecord
@@ -68,6 +133,7 @@ function liveFile(entry: AvroRecord, manifest: ManifestListEntry): LiveFile {
     specId: manifest.specId,
     partition: Object.values(file.partition as AvroRecord) as Value[],
     rows: Number(file.record_count),
+    sizeBytes: Number(file.file_size_in_bytes),
     sequence: (entry.sequence_number as bigint | null) ?? manifest.sequence,
     lowerBounds,
     upperBounds,

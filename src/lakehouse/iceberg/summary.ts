@@ -1,5 +1,5 @@
 /** The figures of a snapshot's summary that Iceberg's readers and tools expect, beside what the caller adds. */
-import type { DataFile } from './data-file.ts'
+import type { DataFile, LiveFile } from './data-file.ts'
 import type { Snapshot } from './metadata.ts'
 
 export type Summary = Readonly<Record<string, string>>
@@ -36,6 +36,42 @@ export function summaryOnto(summary: Summary, parent: Snapshot | undefined): Sna
     parent,
     own,
   )
+}
+
+/** The summary of a commit that writes rows anew which are there already: the table is the same afterwards. */
+export function summaryOfRewrite(
+  files: {
+    readonly written: readonly DataFile[]
+    readonly gone: readonly LiveFile[]
+    /** Delete files that nothing is left for. */
+    readonly idle: readonly LiveFile[]
+  },
+  parent: Snapshot | undefined,
+  extra: Summary,
+): Snapshot['summary'] {
+  const { written, gone, idle } = files
+  const total = (name: string, plus: number) => String(Math.max(0, Number(parent?.summary[name] ?? 0) + plus))
+  const rowsOf = (of: readonly { rows: number }[]) => sum(of.map(({ rows }) => rows))
+  const bytesOf = (of: readonly { sizeBytes: number }[]) => sum(of.map(({ sizeBytes }) => sizeBytes))
+  const bytesGone = bytesOf(gone) + bytesOf(idle)
+  return {
+    ...extra,
+    operation: 'replace',
+    'added-data-files': String(written.length),
+    'deleted-data-files': String(gone.length),
+    'added-records': String(rowsOf(written)),
+    'deleted-records': String(rowsOf(gone)),
+    'added-files-size': String(bytesOf(written)),
+    'removed-files-size': String(bytesGone),
+    'removed-delete-files': String(idle.length),
+    'removed-position-deletes': String(rowsOf(idle)),
+    'total-records': total('total-records', rowsOf(written) - rowsOf(gone)),
+    'total-files-size': total('total-files-size', bytesOf(written) - bytesGone),
+    'total-data-files': total('total-data-files', written.length - gone.length),
+    'total-delete-files': total('total-delete-files', -idle.length),
+    'total-position-deletes': total('total-position-deletes', -rowsOf(idle)),
+    'total-equality-deletes': total('total-equality-deletes', 0),
+  }
 }
 
 function standard(

@@ -12,6 +12,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { FeedContract } from '../../../contracts/data/feed-contract.ts'
+import type { TableRef } from '../../../contracts/data/load-plan.ts'
 import { Failure } from '../../../contracts/failures.ts'
 import type { ToolOutput } from '../../../contracts/tools/index.ts'
 import type { StageInput } from '../../../contracts/tools/lakehouse.ts'
@@ -61,10 +62,25 @@ async function findStaged(lakehouse: Lakehouse, input: StageInput): Promise<Omit
     if (found === undefined || counts === undefined) continue
     // Published before, and whoever published has forgotten it: the state is gone or older than the warehouse. What was published is
     // shown once more where the validator looks, so that it is judged and told again.
-    if (place === mainBranch) await lakehouse.openBranch(table, branch, found.snapshotId)
+    if (place === mainBranch) await showAgain(lakehouse, input, table, found.snapshotId)
     return { table, branch, snapshotId: found.snapshotId, counts }
   }
   return undefined
+}
+
+/** @throws Failure SNAPSHOT_MISSING where what was published can no longer be shown: the rows stand as they are, and nobody judges them anew. */
+async function showAgain(lakehouse: Lakehouse, { run, delivery }: StageInput, table: TableRef, snapshotId: string) {
+  const { branches } = await lakehouse.loadTable(table)
+  if (Object.hasOwn(branches, stageBranch(run.id))) return
+  if ((await lakehouse.history(table)).some(snapshot => snapshot.snapshotId === snapshotId)) {
+    await lakehouse.openBranch(table, stageBranch(run.id), snapshotId)
+    return
+  }
+  throw new Failure(
+    'SNAPSHOT_MISSING',
+    `${delivery.file} was published before, by a run of which the state is gone, and its snapshot has expired: nothing is changed.`,
+    { wayOut: 'Discard the letter; or replay it to have the rows made and judged again.' },
+  )
 }
 
 async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: StageInput): Promise<void> {
