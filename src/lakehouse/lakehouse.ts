@@ -24,7 +24,7 @@ import { divideTable } from './divide.ts'
 import { duckdbEngine } from './engine/duckdb.ts'
 import { currentSchema, type TableMetadata } from './iceberg/metadata.ts'
 import type { Partitioning } from './iceberg/partition.ts'
-import type { Column } from './iceberg/schema.ts'
+import type { Column, Evolution } from './iceberg/schema.ts'
 import { headOf, mainBranch, snapshotOf } from './iceberg/snapshots.ts'
 import type { TableName } from './identifiers.ts'
 import { type Maintained, type MaintainPolicy, maintain } from './maintenance/maintain.ts'
@@ -37,6 +37,7 @@ import {
   createTable,
   describe,
   dropBranch,
+  evolve,
   findWriteOf,
   historyOf,
   openBranch,
@@ -57,7 +58,7 @@ import {
 
 export { type Json, renderValue } from './engine/render.ts'
 export type { Partitioning } from './iceberg/partition.ts'
-export type { Column } from './iceberg/schema.ts'
+export type { Column, Evolution } from './iceberg/schema.ts'
 export { mainBranch, replacesWithinProperty, writeKeyProperty } from './iceberg/snapshots.ts'
 export { quoteIdentifier, quoteLiteral, type TableName, tableText } from './identifiers.ts'
 export type { Maintained, MaintainPolicy } from './maintenance/maintain.ts'
@@ -92,6 +93,8 @@ export interface Lakehouse {
   addColumns(table: TableName, columns: readonly Column[]): Promise<TableDescription>
   /** Divides new files by these too, see divide.ts; nothing that is there is written anew. */
   divide(table: TableName, partition: readonly Partitioning[]): Promise<TableDescription>
+  /** Renames columns and makes required ones optional. Done before, it changes nothing. Throws TABLE_INCOMPATIBLE. */
+  evolve(table: TableName, evolution: Evolution): Promise<TableDescription>
   loadTable(table: TableName): Promise<TableDescription>
   listTables(): Promise<readonly TableName[]>
   tableExists(table: TableName): Promise<boolean>
@@ -143,6 +146,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
     createTable: (table, definition) => createTable(tables, warehouseDir, table, definition),
     addColumns: (table, columns) => addColumns(tables, table, columns),
     divide: (table, partition) => divideTable(tables, table, partition),
+    evolve: (table, evolution) => evolve(tables, table, evolution),
     loadTable: async table => describe(table, (await tables.load(table)).metadata),
     listTables: () => catalog.list(),
     tableExists: async table => (await catalog.load(table)) !== undefined,

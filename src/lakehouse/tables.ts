@@ -4,7 +4,7 @@ import type { Tables } from './commit.ts'
 import { expiredWrites, findWrite } from './expired-writes.ts'
 import { currentSchema, currentSpec, emptyTable, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
 import { newSpec, type Partitioning } from './iceberg/partition.ts'
-import { type Column, newSchema, refuseOtherTypes, withColumns } from './iceberg/schema.ts'
+import { type Column, type Evolution, evolved, newSchema, refuseOtherTypes, withColumns } from './iceberg/schema.ts'
 import {
   ancestors,
   headOf,
@@ -88,6 +88,16 @@ export async function addColumns(
     const widened = withColumns(metadata, columns)
     if (widened === metadata) return { kind: 'none', result: describe(table, metadata) }
     const next = { ...widened, 'last-updated-ms': nextTimestamp(metadata) }
+    return { kind: 'write', metadata: next, files: [], result: describe(table, next) }
+  })
+}
+
+/** Renames columns and makes them optional, by field id: no file is written anew. */
+export async function evolve(tables: Tables, table: TableName, evolution: Evolution): Promise<TableDescription> {
+  return tables.change(table, async ({ metadata }) => {
+    const changed = evolved(metadata, evolution)
+    if (changed === metadata) return { kind: 'none', result: describe(table, metadata) }
+    const next = { ...changed, 'last-updated-ms': nextTimestamp(metadata) }
     return { kind: 'write', metadata: next, files: [], result: describe(table, next) }
   })
 }

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { itemRows, items, lakeWithItems, openedLake, stocks } from './harness.ts'
+import { pyiceberg, requirePyIceberg } from './pyiceberg.ts'
 
 /** A writer in a process of its own: appends one row under a shared write key, then `count` under their own; a line for each. */
 function writer(warehouseDir: string, name: string, count: number) {
   const lakehouse = new URL('../../src/lakehouse/lakehouse.ts', import.meta.url).href
-  const script = `
+  return run(`
     import { openLakehouse } from ${JSON.stringify(lakehouse)}
     const lake = openLakehouse({ warehouseDir: ${JSON.stringify(warehouseDir)}, memoryLimit: '256MB' })
     const append = async (sku, writeKey) => {
@@ -16,7 +17,27 @@ function writer(warehouseDir: string, name: string, count: number) {
     }
     await append('shared', 'shared')
     for (let n = 0; n < ${count}; n++) await append('${name}-' + n, '${name}-' + n)
-    await lake.close()`
+    await lake.close()`)
+}
+
+/** Another one: stages and publishes a row of its own and the next value of one that all its writes replace. */
+function replacer(warehouseDir: string, name: string, count: number) {
+  const lakehouse = new URL('../../src/lakehouse/lakehouse.ts', import.meta.url).href
+  return run(`
+    import { openLakehouse } from ${JSON.stringify(lakehouse)}
+    const lake = openLakehouse({ warehouseDir: ${JSON.stringify(warehouseDir)}, memoryLimit: '256MB' })
+    for (let n = 0; n < ${count}; n++) {
+      const row = (sku, stock) => "SELECT '" + sku + "' AS sku, " + stock + "::BIGINT AS stock, '${name}' AS vendor"
+      const rows = row('${name}-' + n, 1) + ' UNION ALL ' + row('counter', n)
+      const write = { branch: '${name}', writeKey: '${name} ' + n, rows, keyColumns: ['sku'], scope: { vendor: ['${name}'] } }
+      do await lake.stage(${JSON.stringify(items)}, write)
+      while ((await lake.publish(${JSON.stringify(items)}, write)).outcome === 'stage-again')
+      console.log(write.writeKey)
+    }
+    await lake.close()`)
+}
+
+function run(script: string) {
   const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -75,6 +96,36 @@ describe('writers at the same time', () => {
     expect(outputs.map(lines => lines[0]).sort()).toEqual(['shared done', 'shared was done', 'shared was done'])
     expect(Object.keys(await stocks(lake))).toHaveLength(16)
     expect(await lake.history(items)).toHaveLength(16)
+  })
+
+  test('two writers of ours and two of PyIceberg, fifty commits each at once: none is lost, none is overwritten', {
+    timeout: 180_000,
+  }, async () => {
+    requirePyIceberg()
+    const { lake, warehouseDir } = await lakeWithItems()
+    const table = `${items.namespace}.${items.name}`
+    const each = 50
+    const [ours, theirs] = await Promise.all([
+      Promise.all([linesOf(writer(warehouseDir, 'n1', each - 1)), linesOf(replacer(warehouseDir, 'n2', each))]),
+      Promise.all(['p1', 'p2'].map(name => pyiceberg(warehouseDir, 'commits', table, name, String(each)))),
+    ])
+    expect(ours.map(lines => lines.length)).toEqual([each, each])
+    expect(theirs).toMatchObject([{ commits: each }, { commits: each }])
+    const found = await stocks(lake)
+    const own = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name}-${n}`)
+    const expected = [
+      ...own('n1', each - 1),
+      ...own('n2', each),
+      ...own('p1', each),
+      ...own('p2', each),
+      'shared',
+      'counter',
+    ]
+    expect(Object.keys(found).sort()).toEqual(expected.sort())
+    expect(found['counter'], 'the last of those that replaced it').toBe(each - 1)
+    expect(await lake.history(items), 'one snapshot per commit').toHaveLength(4 * each)
+    const [seen] = await pyiceberg<number[]>(warehouseDir, 'count', table, 'stock >= 0')
+    expect(seen, 'PyIceberg sees the same').toBe(expected.length)
   })
 
   test('a process killed while it writes: what it said is there, nothing is half there, others go on', {

@@ -6,6 +6,8 @@ import sys
 import pyarrow as pa
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import CommitFailedException
+from sqlalchemy.exc import OperationalError
 
 
 def partition(row):
@@ -41,6 +43,29 @@ def describe(table):
     }
 
 
+def commits(catalog, name, prefix, count):
+    """Appends one row after another, each as a commit of its own, and again where somebody else was faster."""
+    conflicts = 0
+    for number in range(count):
+        while True:
+            try:
+                table = catalog.load_table(name)
+                schema = table.schema().as_arrow()
+                values = {"sku": f"{prefix}-{number}", "stock": number, "vendor": prefix}
+                columns = [pa.array([values[field.name]]).cast(field.type) for field in schema]
+                table.append(pa.Table.from_arrays(columns, schema=schema))
+                break
+            # The catalog was locked, the table had moved, or its old metadata had gone.
+            except (CommitFailedException, OperationalError, FileNotFoundError):
+                conflicts += 1
+            except ValueError as error:
+                # So it says that a branch has taken the sequence number it meant to use.
+                if "older than last sequence number" not in str(error):
+                    raise
+                conflicts += 1
+    return {"commits": count, "conflicts": conflicts}
+
+
 def main(warehouse, action, *arguments):
     if warehouse.startswith("http"):
         catalog = RestCatalog("aiworkflow", uri=warehouse)
@@ -50,6 +75,8 @@ def main(warehouse, action, *arguments):
     if action == "describe":
         names = [name for namespace in catalog.list_namespaces() for name in catalog.list_tables(namespace)]
         return {".".join(name): describe(catalog.load_table(name)) for name in names}
+    if action == "commits":
+        return commits(catalog, arguments[0], arguments[1], int(arguments[2]))
     table = catalog.load_table(arguments[0])
     if action == "count":
         return [table.scan(row_filter=row_filter).to_arrow().num_rows for row_filter in arguments[1:]]

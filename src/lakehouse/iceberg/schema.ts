@@ -36,12 +36,47 @@ export function withColumns(metadata: TableMetadata, columns: readonly Column[])
   const lastId = metadata['last-column-id']
   const added = missing.map((column, index) => asField(column, lastId + 1 + index))
   const kept = schema.fields.map(field => ({ ...field, type: wider.get(field.id) ?? field.type }))
+  return withFields({ ...metadata, 'last-column-id': lastId + added.length }, [...kept, ...added])
+}
+
+/** What may be changed about columns that are there; each keeps its field id, so files that were written before read on. */
+export interface Evolution {
+  /** New names by old ones. */
+  readonly rename?: Readonly<Record<string, string>> | undefined
+  /** Columns that may lack a value from now on. */
+  readonly optional?: readonly string[] | undefined
+}
+
+/** The metadata evolved, or itself where all of it was done before. Throws TABLE_INCOMPATIBLE. */
+export function evolved(metadata: TableMetadata, { rename = {}, optional = [] }: Evolution): TableMetadata {
+  const schema = currentSchema(metadata)
+  const fields = new Map(schema.fields.map(field => [field.name, field]))
+  const names = new Map<number, string>()
+  for (const [from, to] of Object.entries(rename)) {
+    const field = fields.get(from)
+    if (field !== undefined) names.set(field.id, to)
+    else if (!fields.has(to)) throw noColumn(from)
+  }
+  const named = schema.fields.map(field => ({ ...field, name: names.get(field.id) ?? field.name }))
+  refuseDoubleNames(named.map(({ name }) => name))
+  for (const name of optional) if (!named.some(field => field.name === name)) throw noColumn(name)
+  const next = named.map(field => (optional.includes(field.name) ? { ...field, required: false } : field))
+  const same = next.every((field, at) => {
+    const was = schema.fields[at]
+    return field.name === was?.name && field.required === was.required
+  })
+  return same ? metadata : withFields(metadata, next)
+}
+
+const noColumn = (name: string): Failure =>
+  new Failure('TABLE_INCOMPATIBLE', `There is no column "${name}" to be changed.`)
+
+function withFields(metadata: TableMetadata, fields: TableSchema['fields']): TableMetadata {
   const schemaId = 1 + Math.max(...metadata.schemas.map(item => item['schema-id']))
   return {
     ...metadata,
-    'last-column-id': lastId + added.length,
     'current-schema-id': schemaId,
-    schemas: [...metadata.schemas, { ...schema, 'schema-id': schemaId, fields: [...kept, ...added] }],
+    schemas: [...metadata.schemas, { ...currentSchema(metadata), 'schema-id': schemaId, fields }],
   }
 }
 
