@@ -30,6 +30,8 @@ export const run = defineCommand({
         () => terminal.note(stopping),
         async signal => ({ summary: await runOnce(workspace, { onProgress, signal }), stopped: signal.aborted }),
       ).finally(() => view.end())
+      // What was decided meanwhile may have been carried out without a step of the chain.
+      quiet &&= !summary.deliveries.some(({ state }) => state === 'rolled-back')
       const moved = summary.deliveries.filter(({ state }) => state !== 'duplicate').map(({ id }) => id)
       const errors = terminal.json || quiet ? [] : await errorGroups(workspace.lakehouse, moved, errorKinds)
       const command = typedCommands(environment, directory)
