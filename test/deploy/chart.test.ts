@@ -36,6 +36,7 @@ const everything = {
   'kafka.tls': true,
   'kafka.sasl.mechanism': 'scram-sha-512',
   'kafka.sasl.username': 'aiworkflow',
+  'lakehouse.warehouse': 's3://lake/warehouse',
   'lakehouse.storeEndpoint': 'https://store:9000',
   'spark.enabled': true,
   'spark.image': 'spark:4.1',
@@ -102,7 +103,7 @@ describe('deploy/chart', () => {
     const [shown] = [...readme.matchAll(/```yaml\n([^`]*storageClassName[^`]*)```/g)].map(([, text]) => text!)
     const { status, stdout, stderr } = program('helm', [...templating, '-f', '-'], shown)
     expect(status, stderr).toBe(0)
-    expect(stdout).toContain('s3://lake/warehouse')
+    expect(stdout).toContain('http://rest-catalog.lake:8181')
     expect(faultsOf(stdout).faults).toEqual([])
   })
 
@@ -283,6 +284,7 @@ describe('who may what', () => {
     expect(holders('AIWORKFLOW_TOOLS_TOKEN')).toEqual(agentNames.map(agentRole))
     expect(holders('AIWORKFLOW_MODEL_KEY')).toEqual(asking)
     expect(asking).toContain(agentRole('modeling'))
+    expect(holders('AIWORKFLOW_LAKE_TOKEN')).toEqual([serverRole('lakehouse')])
     expect(holders('AWS_SECRET_ACCESS_KEY')).toEqual([serverRole('lakehouse')])
     const token = (name: string) => environmentOf(full, agentRole(name)).get('AIWORKFLOW_TOOLS_TOKEN')?.valueFrom
     expect(agentNames.map(name => token(name)?.secretKeyRef?.key)).toEqual(agentNames.map(name => `token-${name}`))
