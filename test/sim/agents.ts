@@ -6,7 +6,7 @@ import { Annotation, END, interrupt, Send, START, StateGraph } from '@langchain/
 import type { AgentName } from '../../contracts/chain.ts'
 import { ApprovalDecision, type ApprovalQuestion } from '../../contracts/data/approval.ts'
 import type { Run } from '../../contracts/data/delivery.ts'
-import type { EventData } from '../../contracts/events/events.ts'
+import type { EventData, Topic } from '../../contracts/events/events.ts'
 import { Failure } from '../../contracts/failures.ts'
 import { agentChannels } from '../../src/runtime/agent-state.ts'
 import { type AgentDefinition, defineAgent, type NodeContext, node } from '../../src/runtime/define-agent.ts'
@@ -156,7 +156,11 @@ export function simAgents(world: World, process: number): Record<AgentName, Agen
         return {}
       }),
     )
-    .addConditionalEdges(START, state => (state.event.topic === 'approval.decided' ? 'amend' : 'map'), ['amend', 'map'])
+    .addNode(
+      'repair',
+      step('modeling', 'repair', async () => ({})),
+    )
+    .addConditionalEdges(START, ({ event }) => modelingStarts[event.topic] ?? 'map', ['amend', 'repair', 'map'])
     .addConditionalEdges(
       'map',
       state =>
@@ -169,6 +173,7 @@ export function simAgents(world: World, process: number): Record<AgentName, Agen
     .addEdge('stage', END)
     .addEdge('amend', 'remember')
     .addEdge('remember', END)
+    .addEdge('repair', END)
 
   const validator = new StateGraph(SimState)
     .addNode(
@@ -215,6 +220,11 @@ export function simAgents(world: World, process: number): Record<AgentName, Agen
   }
 }
 
+const modelingStarts: Partial<Record<Topic, 'amend' | 'repair'>> = {
+  'approval.decided': 'amend',
+  'core.refused': 'repair',
+}
+
 const judged = (question: string, answer: string, by: string) => ({
   question,
   answer,
@@ -224,7 +234,8 @@ const judged = (question: string, answer: string, by: string) => ({
   by,
 })
 
-/** The amend of an answer that came later is a thread, hence a round, of its own. */
+/** The amend of an answer that came later is a thread, hence a round, of its own, and so is what follows a refusal. */
 function roundOf({ event }: Pick<State, 'event'>): number {
+  if (event.topic === 'core.refused') return -2
   return event.topic === 'approval.decided' ? -1 : ((event.data as { stagedBefore?: number }).stagedBefore ?? 0)
 }

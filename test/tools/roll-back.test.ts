@@ -75,8 +75,10 @@ class Feed {
   async takeAgain(loaded: Loaded): Promise<void> {
     await this.#mark(loaded, 'taken-again')
     loaded.counts = true
-    const later = this.deliveries.slice(this.deliveries.indexOf(loaded) + 1).map(({ delivery }) => delivery.id)
-    await this.stage(loaded, later, [])
+    const at = this.deliveries.indexOf(loaded)
+    const idsOf = (deliveries: readonly Loaded[]) => deliveries.map(({ delivery: { id } }) => id)
+    const replaced = this.mode === 'full' ? idsOf(this.deliveries.slice(0, at)) : []
+    await this.stage(loaded, idsOf(this.deliveries.slice(at + 1)), replaced)
   }
 
   async #mark({ delivery }: Loaded, mark: 'rolled-back' | 'taken-again') {
