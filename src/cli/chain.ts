@@ -70,7 +70,8 @@ export async function runOnce(workspace: Workspace, options: ChainOptions = {}):
     const idle = () => untilIdle(workspace.bus, { signal })
     const trouble = (file: string, failure: Failure) => options.onProgress?.({ kind: 'trouble', file, failure })
     await finishRollbacks(workspace, trouble)
-    // What an earlier process left comes first: an answer given since may govern deliveries anew, and the look has to see that.
+    // What an earlier process left comes first, what it had not even said, too: it may govern deliveries anew, and the look has to see that.
+    await workspace.intake.flush()
     await idle()
     let unsettled = 0
     while (!signal.aborted) {

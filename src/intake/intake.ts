@@ -90,7 +90,7 @@ export class Intake {
 
   /** One look at landing, or at some files there, and, unless `rules` is false, at what governs the deliveries taken before. */
   async look(options: { readonly rules?: boolean; readonly only?: ReadonlySet<string> } = {}): Promise<Sighting[]> {
-    await this.#flush()
+    await this.flush()
     const sightings: Sighting[] = []
     await governed(sightings, async () => {
       const { only } = options
@@ -113,7 +113,7 @@ export class Intake {
         if (again) sightings.push(again)
       }
     })
-    await this.#flush()
+    await this.flush()
     return sightings
   }
 
@@ -157,13 +157,13 @@ export class Intake {
     const replays = known.runs.filter(({ cause }) => cause.kind === 'replayed').length
     if (replays >= spending.replays.perLetter) throw replayLimit(known.delivery.file, replays, spending.owner)
     const again = await this.#again(known, { kind: 'replayed', of, attempt: known.runs.length })
-    await this.#flush()
+    await this.flush()
     if (again?.kind !== 'rebuilt') throw new Failure('STATE_BUSY', `Somebody else is replaying ${deliveryIdentity}.`)
     return again.run
   }
 
-  /** What came from outside and is not yet said: deliveries, and answers whose command died before it could say them. */
-  async #flush(): Promise<void> {
+  /** Says what came from outside and is not yet said: deliveries, and answers whose command died before it could say them. */
+  async flush(): Promise<void> {
     const { stores, bus } = this.#options
     for (const outbox of [intakeOutbox, peopleOutbox])
       await stores.outbox.flush(outbox, messages => bus.publish(messages))

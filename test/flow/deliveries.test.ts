@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import type { Bus } from '../../bus/bus.ts'
 import { replay } from '../../src/cli/replay.ts'
 import { keeps } from '../promises.ts'
 import {
@@ -179,6 +180,25 @@ keeps('P9')(
     const [one, other] = [await kept(), await kept()]
     expect(Object.keys(one).length).toBeGreaterThan(1)
     expect(other).toEqual(one)
+  },
+)
+
+keeps('P2', 'P7')(
+  'what a process took and died before it said so: the next run says it, and makes again what that governs anew',
+  async () => {
+    const workspace = await workspaceWith({
+      [first]: csv(products(1, 30)),
+      [second]: csv(products(31, 40, { brand: 'Oak' })),
+    })
+    const mute = {
+      bus: (bus: Bus) => {
+        bus.publish = () => Promise.reject(new Error('dead'))
+        return bus
+      },
+    }
+    await expect(workspace.with(place => place.intake.look(), mute)).rejects.toThrow('dead')
+    await workspace.run()
+    expect(await workspace.query('SELECT DISTINCT _mapping_version FROM product_core.product')).toEqual([[2]])
   },
 )
 
