@@ -74,6 +74,9 @@ export const chain = {
   },
 } as const satisfies Record<string, AgentRow>
 
+/** What comes after a run's judgement: an agent that hears it works beside the run, whose state it leaves as it is. */
+export const afterwards: readonly Topic[] = ['core.refused']
+
 interface AgentRow {
   readonly consumes: readonly Topic[]
   readonly emits: readonly Topic[]

@@ -36,7 +36,7 @@ import {
   subjectColumn,
   withColumns,
 } from './questions.ts'
-import { isRepair, mend, repaired, repairQuestion, repairsFor } from './repair.ts'
+import { isRepair, mend, repaired, repairsFor } from './repair.ts'
 
 interface Governing {
   readonly standard: Standard
@@ -252,7 +252,10 @@ const repair = node<State>('repair', async (state, { delivery, run, tools, hasMo
   })
   const refused = { mapping, contract, standard, rules: [...standard.checks, ...checks], judgement, turnedAway }
   const repairs = repairsFor({ ...refused, rows: Number(counted.rows[0]?.[0] ?? 0) }, model.regeneration)
-  const consulted = repairs.length === 0 ? undefined : await ask(repairs.map(each => repairQuestion(each, contract)))
+  const consulted =
+    repairs.length === 0
+      ? undefined
+      : await ask(repairs.map(({ question, kind }) => modelQuestion(question, contract, kind)))
   if (consulted === undefined) return {}
   const mended = mend(repairs, consulted, { mapping, createdAt: delivery.receivedAt }, model.regeneration)
   if (mended.mapping !== undefined) await tools.call('metadata.put_mapping', { mapping: mended.mapping })

@@ -5,19 +5,22 @@ import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { MappedColumn, Mapping } from '../../contracts/data/mapping.ts'
 import type { ModelQuestion } from '../../contracts/data/model.ts'
 import type { Standard } from '../../contracts/data/standard.ts'
-import { quoteIdentifier } from '../../src/lakehouse/identifiers.ts'
 import { canHold } from '../../src/matching/evidence.ts'
-import type { Consultation, Consulted } from '../../src/model/questions.ts'
-import { subjectColumn } from './questions.ts'
+import type { Consultation } from '../../src/model/questions.ts'
+import { applySaid, subjectColumn } from './questions.ts'
 
-/** A question for people as one for a model: the same closed set of answers, with the values of each column. */
-export function modelQuestion({ subject, text, options }: ApprovalQuestion, contract: FeedContract): ModelQuestion {
+/** A question for people as one for a model: the same closed set of answers, with the values of each where it is a column. */
+export function modelQuestion(
+  { subject, text, options }: ApprovalQuestion,
+  contract: FeedContract,
+  kind: 'mapping' | 'ruleDraft' = 'mapping',
+): ModelQuestion {
   return {
     id: subject,
-    kind: 'mapping',
+    kind,
     text,
     options: options.map(({ answer, text: described }) => {
-      const column = contract.columns.find(({ name }) => name === answer)
+      const column = kind === 'mapping' ? contract.columns.find(({ name }) => name === answer) : undefined
       return column === undefined
         ? { answer, text: described }
         : { answer, text: column.sourceName, samples: column.quality?.samples ?? [] }
@@ -71,7 +74,7 @@ export function hear(
     if (applied === undefined)
       open.push({ ...question, suggested: answer, evidence: [...evidence, ...question.evidence] })
     else {
-      columns.set(applied.column, accepted(applied, said))
+      columns.set(applied.column, applySaid(applied, said))
       taken.add(answer)
     }
     // A suggestion is a judgement of its own: the person's is the decision.
@@ -84,14 +87,3 @@ export function hear(
     decisions,
   }
 }
-
-const accepted = (column: MappedColumn, { answer, confidence, evidence, by }: Consulted): MappedColumn => ({
-  ...column,
-  expression: quoteIdentifier(answer),
-  sourceColumns: [answer],
-  status: 'accepted',
-  step: 'model',
-  confidence,
-  evidence: [...evidence.map(detail => ({ kind: 'model', detail, weight: 0 })), ...column.evidence],
-  decidedBy: by,
-})

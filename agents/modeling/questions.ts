@@ -5,6 +5,7 @@ import type { MappedColumn, Mapping } from '../../contracts/data/mapping.ts'
 import type { Standard } from '../../contracts/data/standard.ts'
 import { Failure } from '../../contracts/failures.ts'
 import { quoteIdentifier } from '../../src/lakehouse/identifiers.ts'
+import type { Consulted } from '../../src/model/questions.ts'
 
 /** The answer that means: no column of the feed. */
 export const noColumn = 'none'
@@ -44,10 +45,27 @@ export function mappingQuestion(column: MappedColumn, contract: FeedContract, st
 /** The column as a person decided it. Errors: APPROVAL_REJECTED when a required column is left without a source. */
 export function applyAnswer(column: MappedColumn, decision: ApprovalDecision): MappedColumn {
   const answer = decision.verdict === 'rejected' ? noColumn : (decision.answer ?? noColumn)
-  const decided = { ...column, step: 'person' as const, confidence: 1, decidedBy: decision.by }
-  if (answer === noColumn) return { ...decided, status: 'absent', expression: null, sourceColumns: [] }
-  return { ...decided, status: 'accepted', expression: quoteIdentifier(answer), sourceColumns: [answer] }
+  return { ...column, ...sourcedFrom(answer), step: 'person', confidence: 1, decidedBy: decision.by }
 }
+
+/** The column as a model decided it. */
+export const applySaid = (
+  column: MappedColumn,
+  { answer, confidence, evidence, by }: Pick<Consulted, 'answer' | 'confidence' | 'evidence' | 'by'>,
+): MappedColumn => ({
+  ...column,
+  ...sourcedFrom(answer),
+  step: 'model',
+  confidence,
+  evidence: [...evidence.map(detail => ({ kind: 'model', detail, weight: 0 })), ...column.evidence],
+  decidedBy: by,
+})
+
+/** Where a column's values come from, by the answer to the question about it. */
+export const sourcedFrom = (answer: string): Pick<MappedColumn, 'status' | 'expression' | 'sourceColumns'> =>
+  answer === noColumn
+    ? { status: 'absent', expression: null, sourceColumns: [] }
+    : { status: 'accepted', expression: quoteIdentifier(answer), sourceColumns: [answer] }
 
 /** The next version of a mapping with some columns decided anew. */
 export function withColumns(mapping: Mapping, columns: readonly MappedColumn[], createdAt: string): Mapping {

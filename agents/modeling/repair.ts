@@ -6,14 +6,13 @@ import type { ApprovalDecision, ApprovalQuestion } from '../../contracts/data/ap
 import type { Decision } from '../../contracts/data/decision.ts'
 import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { MappedColumn, Mapping } from '../../contracts/data/mapping.ts'
-import type { ModelPolicy, ModelQuestion } from '../../contracts/data/model.ts'
+import type { ModelPolicy } from '../../contracts/data/model.ts'
 import type { Rule } from '../../contracts/data/rule.ts'
 import type { Standard } from '../../contracts/data/standard.ts'
 import type { Judgement } from '../../contracts/events/events.ts'
-import { quoteIdentifier } from '../../src/lakehouse/identifiers.ts'
 import { canHold } from '../../src/matching/evidence.ts'
 import type { Consultation, Consulted } from '../../src/model/questions.ts'
-import { applyAnswer, noColumn, withColumns } from './questions.ts'
+import { applyAnswer, applySaid, noColumn, sourcedFrom, withColumns } from './questions.ts'
 
 /** The answer that changes nothing. */
 export const keepIt = 'keep'
@@ -128,17 +127,6 @@ function ruleRepair({ rule: id, rows, message }: TurnedAway, { rules, judgement,
   ]
 }
 
-/** A repair as a question for a model, with values of each column. */
-export const repairQuestion = ({ kind, question }: Repair, contract: FeedContract): ModelQuestion => ({
-  id: question.subject,
-  kind,
-  text: question.text,
-  options: question.options.map(({ answer, text }) => {
-    const column = kind === 'mapping' ? contract.columns.find(({ name }) => name === answer) : undefined
-    return column === undefined ? { answer, text } : { answer, text, samples: column.quality?.samples ?? [] }
-  }),
-})
-
 type Made = Pick<Decision, 'question' | 'answer' | 'step' | 'confidence' | 'evidence' | 'by' | 'costMicros'>
 
 export interface Mended {
@@ -173,7 +161,7 @@ export function mend(
       said.confidence >= applyConfidence &&
       column.step !== 'model' &&
       changed.length < policy.mostChanges
-    if (applies) changed.push(mapped(column, said))
+    if (applies) changed.push(applySaid(column, said))
     else if (said.answer !== keepIt) asks.push(proposal(question, said, column))
     const { answer, confidence, evidence, by, costMicros } = said
     const about = applies ? question.subject : `${question.subject}:suggestion`
@@ -201,20 +189,7 @@ function proposal(question: ApprovalQuestion, said: Consulted, column: MappedCol
       ? [`+ ${text}`]
       : [
           `- ${column.column}: ${column.expression ?? 'null'}`,
-          `+ ${column.column}: ${expressionOf(said.answer) ?? 'null'}`,
+          `+ ${column.column}: ${sourcedFrom(said.answer).expression ?? 'null'}`,
         ]
   return { ...question, suggested: said.answer, evidence: [...change, ...said.evidence] }
 }
-
-const expressionOf = (answer: string): string | null => (answer === noColumn ? null : quoteIdentifier(answer))
-
-const mapped = (column: MappedColumn, { answer, confidence, evidence, by }: Consulted): MappedColumn => ({
-  ...column,
-  expression: expressionOf(answer),
-  sourceColumns: answer === noColumn ? [] : [answer],
-  status: answer === noColumn ? 'absent' : 'accepted',
-  step: 'model',
-  confidence,
-  evidence: [...evidence.map(detail => ({ kind: 'model', detail, weight: 0 })), ...column.evidence],
-  decidedBy: by,
-})

@@ -102,8 +102,10 @@ const propose = node<State>('propose', async (state, context) => {
   const { agreed } = state
   const draft = draftContract({ agreed, spec, delivery, vendor })
   const verdict = verdictOf(draft, agreed, policies.autonomy)
-  const doubts =
-    agreed === null
+  const isAsked = context.hasModel || policies.autonomy.doubts === 'wait'
+  const doubts = !isAsked
+    ? []
+    : agreed === null
       ? worthAsking(state.doubts, spec, await standardFor(state.doubts, tools))
       : renameDoubts(agreed, spec)
   const shown = { governing: { policies, vendor }, doubts, verdict, proposed: true }

@@ -18,6 +18,7 @@ import { sqlKeeper } from '../../src/tools/lakehouse/kept-sql.ts'
 import { lakehouseServer } from '../../src/tools/lakehouse/server.ts'
 import { deliveriesFolder, runsFolder } from '../../src/tools/servers.ts'
 import { type Benchmark, median, rounded, timed } from '../measure.ts'
+import { commaSeparated } from './orders.ts'
 
 const rowsPerDelivery = 1_000
 const [small, large] = [10_000, 10_000_000]
@@ -207,18 +208,7 @@ const contract: FeedContract = {
   status: 'active',
   owner,
   deliveryMode: 'delta',
-  format: {
-    kind: 'delimited',
-    encoding: 'utf-8',
-    compression: 'none',
-    delimiter: ',',
-    quote: '"',
-    escape: '"',
-    lineTerminator: 'lf',
-    preambleLines: 0,
-    headerRows: 1,
-    trailerLines: 0,
-  },
+  format: commaSeparated,
   columns: Object.entries(sourceColumns).map(([name, type]) => ({ name, sourceName: name, type, nullable: true })),
   keys: [],
   partitionCandidates: [],

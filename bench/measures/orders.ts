@@ -3,7 +3,21 @@ import { createWriteStream } from 'node:fs'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { FeedColumn, FeedContract } from '../../contracts/data/feed-contract.ts'
+import type { DelimitedFormat, FeedColumn, FeedContract } from '../../contracts/data/feed-contract.ts'
+
+/** How the files of the bench are written. */
+export const commaSeparated: DelimitedFormat = {
+  kind: 'delimited',
+  encoding: 'utf-8',
+  compression: 'none',
+  delimiter: ',',
+  quote: '"',
+  escape: '"',
+  lineTerminator: 'lf',
+  preambleLines: 0,
+  headerRows: 1,
+  trailerLines: 0,
+}
 
 export interface WrittenCsv {
   readonly path: string
@@ -88,18 +102,7 @@ export function ordersContract({ rows, sizeBytes, name }: WrittenCsv): FeedContr
     checks: [],
     createdAt: '2026-01-01T00:00:00.000Z',
     createdFrom: { deliveryId: 'd_000000000000000000000000', file: name },
-    format: {
-      kind: 'delimited',
-      encoding: 'utf-8',
-      compression: 'none',
-      delimiter: ',',
-      quote: '"',
-      escape: '"',
-      lineTerminator: 'lf',
-      preambleLines: 0,
-      headerRows: 1,
-      trailerLines: 0,
-    },
+    format: commaSeparated,
     nullTokens: [],
     columns: columns.map(({ name: column, type, format }) => ({
       name: column,

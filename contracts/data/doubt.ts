@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ValueFormat } from './feed-contract.ts'
+import { questionKinds } from './model.ts'
 
 /** One way to settle a doubt about a file, as a change of what was found in it. */
 export const Reading = z.discriminatedUnion('kind', [
@@ -24,7 +25,7 @@ export const asFound = 'as found'
 export const Doubt = z.strictObject({
   /** As in a decision: `dateOrder:<column>`, `key`. */
   subject: z.string(),
-  kind: z.enum(['meaning', 'dateOrder', 'decimalMark', 'key', 'names', 'headerRows', 'renamed']),
+  kind: z.enum(questionKinds).exclude(['mapping', 'ruleDraft']),
   /** The column it is about, by its name in the source. */
   about: z.string().optional(),
   /** Values of that column; data, never instructions. */

@@ -33,7 +33,8 @@ export interface ChainOptions {
 
 /** Feeds an agent works on at once in one process: DuckDB shares the cores among them. */
 export const concurrency = 2
-const drainTimeoutMs = 60_000
+/** How long what runs may take to come to its next step once the process was asked to stop. */
+export const drainTimeoutMs = 60_000
 /** How often `up` looks at landing. */
 const lookEveryMs = 500
 /** Whether documents changed is asked less often than whether files came: it looks at every delivery there is. */

@@ -5,10 +5,10 @@
  * A broker or a server that is away makes neither of them fail: the process waits for it, and would do no better after a restart.
  * It listens on loopback unless it is told otherwise, takes nothing in, and says nothing of the workspace.
  */
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { Failure } from '../../contracts/failures.ts'
 import { healthPath } from '../tools/http.ts'
+import { listenOn } from '../tools/listen.ts'
 import { takeNumber } from './arguments.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -55,19 +55,11 @@ async function serveHealth(port: number, host = loopback): Promise<Health> {
   })
   http.requestTimeout = 5_000
   http.headersTimeout = 5_000
-  http.listen(port, host)
-  try {
-    await once(http, 'listening')
-  } catch (error) {
-    throw new Failure('SETTING_INVALID', `Cannot listen on ${host}:${port}: ${(error as Error).message}.`, {
-      cause: error,
-      wayOut: 'Name another port with --health, or another address of this machine with --host.',
-    })
-  }
+  const listening = await listenOn(http, port, host, '--health')
   // What watches over a process does not keep it alive.
   http.unref()
   return {
-    port: (http.address() as { port: number }).port,
+    port: listening,
     ready: () => {
       isReady = true
     },

@@ -41,22 +41,22 @@ export async function inspectClosely(
   policy: DiscoveryPolicy,
   { format, readings = [] }: Pick<Known, 'format' | 'readings'> = {},
 ): Promise<Discovered> {
-  const sample = await readSample(path, policy)
+  const given = format === undefined ? {} : { format }
   const header = readings.find(({ kind }) => kind === 'headerRows')
   if (header?.kind === 'headerRows') {
-    const found = await inspectClosely(path, policy, format === undefined ? {} : { format })
+    const found = await inspectClosely(path, policy, given)
     const rest = readings.filter(reading => reading !== header)
     const as = await withHeader(path, policy, found.spec.format, header.headerRows, rest)
     return as ?? { ...found, refused: [...readings] }
   }
-  const known: Known = { ...(format === undefined ? {} : { format }), readings }
-  let look = await lookAt(path, sample, policy, known)
+  const sample = await readSample(path, policy)
+  let look = await lookAt(path, sample, policy, { ...given, readings })
   const encoding = format === undefined ? await betterEncoding(path, sample, look) : undefined
   if (encoding !== undefined) look = await lookAt(path, sample, policy, { encoding, readings })
   const broken = await brokenReadings(path, look.spec, readings, policy, sample.complete)
   if (broken.length === 0) return look
   const held = readings.filter(reading => !broken.includes(reading))
-  const again = await inspectClosely(path, policy, { ...(format === undefined ? {} : { format }), readings: held })
+  const again = await inspectClosely(path, policy, { ...given, readings: held })
   return { ...again, refused: [...again.refused, ...broken] }
 }
 

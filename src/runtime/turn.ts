@@ -4,6 +4,7 @@
  */
 import { Command } from '@langchain/langgraph'
 import type { Bus, OutgoingMessage } from '../../bus/bus.ts'
+import { afterwards } from '../../contracts/chain.ts'
 import type { ApprovalQuestion } from '../../contracts/data/approval.ts'
 import type { Decision } from '../../contracts/data/decision.ts'
 import type { Delivery, Run } from '../../contracts/data/delivery.ts'
@@ -216,7 +217,7 @@ export class Turn {
       if (asked === undefined) throw new Failure('APPROVAL_UNKNOWN', `There is no approval ${id}.`)
       return asked.approval.blocking ? asked.threadId : `${threadId(about.run.id, agent.name)}/${id}`
     }
-    if (event.topic === 'core.refused') return `${threadId(about.run.id, agent.name)}/refused`
+    if (afterwards.includes(event.topic)) return `${threadId(about.run.id, agent.name)}/${event.topic}`
     const { stagedBefore = 0 } = event.data as { stagedBefore?: number }
     return threadId(about.run.id, agent.name, stagedBefore)
   }
@@ -296,7 +297,7 @@ export class Turn {
     const { run } = event.data as About
     // An answer that nobody waited for is no part of the run it was asked in, nor is what comes after its judgement.
     const amends =
-      event.topic === 'core.refused' || (event.topic === 'approval.decided' && !(await this.#isBlocking(event)))
+      afterwards.includes(event.topic) || (event.topic === 'approval.decided' && !(await this.#isBlocking(event)))
     const outcome = state.kind === 'done' ? 'done' : `failed ${state.failure.code}`
     const writes = [
       ...(amends ? [] : [RunRecords.part(run.id, { ...this.#part(values), state })]),

@@ -10,11 +10,10 @@
  *
  * How it fails: a request that is no call is answered with a status and a sentence; closing waits for running calls, up to a limit.
  */
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
-import { Failure } from '../../contracts/failures.ts'
 import { conversations } from './conversations.ts'
+import { listenOn } from './listen.ts'
 import type { Caller, ToolServer } from './server.ts'
 import { holderOf, mayCall } from './tokens.ts'
 
@@ -99,17 +98,9 @@ export async function serveToolsOverHttp(server: ToolServer, options: HttpOption
   })
   http.requestTimeout = 30_000
   http.headersTimeout = 10_000
-  http.listen(port, host)
-  try {
-    await once(http, 'listening')
-  } catch (error) {
-    throw new Failure('SETTING_INVALID', `Cannot listen on ${host}:${port}: ${(error as Error).message}.`, {
-      cause: error,
-      wayOut: 'Name another port with --http, or another address of this machine with --host.',
-    })
-  }
+  const listening = await listenOn(http, port, host, '--http')
   return {
-    port: (http.address() as { port: number }).port,
+    port: listening,
     close: async drainTimeoutMs => {
       const closed = new Promise<void>(resolve => http.close(() => resolve()))
       http.closeIdleConnections()

@@ -18,15 +18,14 @@ export class PromptVersions {
     this.#dir = promptsDir
   }
 
-  /** Every prompt in force, by name. */
+  /** Every prompt in force, by name. @throws Failure PROMPT_INVALID */
   async all(): Promise<PromptFile[]> {
     const names = (await missingAsUndefined(readdir(this.#dir))) ?? []
     const prompts: PromptFile[] = []
     for (const file of names.toSorted()) {
-      // What has no head of a prompt, as a README, is none.
+      // Names of prompts begin with a small letter: a README is none.
       const [, name] = /^([a-z][\w-]*)\.md$/.exec(file) ?? []
-      const prompt = name === undefined ? undefined : await readPrompt(this.#dir, name).catch(() => undefined)
-      if (prompt !== undefined) prompts.push(prompt)
+      if (name !== undefined) prompts.push(await readPrompt(this.#dir, name))
     }
     return prompts
   }

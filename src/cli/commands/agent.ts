@@ -3,7 +3,7 @@ import { type AgentName, agentNames } from '../../../contracts/chain.ts'
 import { Failure } from '../../../contracts/failures.ts'
 import { nearest } from '../../catalog/nearest.ts'
 import { takeDirectory } from '../arguments.ts'
-import { startAgent, watchLanding } from '../chain.ts'
+import { drainTimeoutMs, startAgent, watchLanding } from '../chain.ts'
 import { type Call, defineCommand, exitCodes } from '../command.ts'
 import { healthOptions, startHealth } from '../health.ts'
 import { stopping, untilStopped } from '../interrupt.ts'
@@ -12,9 +12,6 @@ import { observeAgent, observeIntake } from '../observed.ts'
 import { settingOptions, withWorkspace } from '../open.ts'
 import { log } from '../render/progress.ts'
 import type { Workspace } from '../workspace.ts'
-
-/** How long what runs may take to come to its next step once the process was asked to stop. */
-export const drainTimeoutMs = 60_000
 
 export const agent = defineCommand({
   synopsis: ['agent NAME [DIR] [--health PORT [--host HOST]]'],

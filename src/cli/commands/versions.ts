@@ -1,5 +1,4 @@
 import { type Feed, feedKey } from '../../../contracts/data/common.ts'
-import type { Mapping } from '../../../contracts/data/mapping.ts'
 import { Failure } from '../../../contracts/failures.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { takeDirectory, takeFeed, takeNumber } from '../arguments.ts'
@@ -32,7 +31,11 @@ export const versions = defineCommand({
     const wanted = takeNumber('revert', call.options.revert)
     return withWorkspace(call, directory, async ({ catalog }) => {
       const reverted = wanted === undefined ? undefined : await revert(catalog, feed, wanted)
-      const lines = [...(await contractLines(catalog, feed)), ...(await mappingLines(catalog, feed))]
+      const [contracts, mappings] = [of(await catalog.contracts(), feed), of(await catalog.mappings(), feed)]
+      const lines = [
+        ...(await linesOf('contract', contracts, version => catalog.contract(feed, version), contractChanges)),
+        ...(await linesOf('mapping', mappings, version => catalog.mapping(feed, version), mappingChanges)),
+      ]
       if (lines.length === 0)
         throw new Failure('CONTRACT_MISSING', `${feedKey(feed)} has neither a contract nor a mapping.`)
       call.terminal.answer({ feed: feedKey(feed), reverted: reverted ?? null, versions: lines }, () =>
@@ -61,28 +64,21 @@ async function revert(catalog: Catalog, feed: Feed, version: number): Promise<nu
   return next
 }
 
-async function contractLines(catalog: Catalog, feed: Feed): Promise<VersionLine[]> {
+/** Every version of one kind of document, each with what it changed. */
+async function linesOf<T extends { readonly version: number; readonly createdAt: string; readonly owner: string }>(
+  kind: VersionLine['kind'],
+  versions: readonly { readonly version: number }[],
+  read: (version: number) => Promise<T | undefined>,
+  changesOf: (before: T | undefined, after: T) => string[],
+): Promise<VersionLine[]> {
   const lines: VersionLine[] = []
-  let before: Awaited<ReturnType<Catalog['contract']>>
-  for (const reference of of(await catalog.contracts(), feed)) {
-    const contract = await catalog.contract(feed, reference.version)
-    if (contract === undefined) continue
-    const { version, createdAt, owner } = contract
-    lines.push({ kind: 'contract', version, createdAt, owner, changes: contractChanges(before, contract) })
-    before = contract
-  }
-  return lines
-}
-
-async function mappingLines(catalog: Catalog, feed: Feed): Promise<VersionLine[]> {
-  const lines: VersionLine[] = []
-  let before: Mapping | undefined
-  for (const reference of of(await catalog.mappings(), feed)) {
-    const mapping = await catalog.mapping(feed, reference.version)
-    if (mapping === undefined) continue
-    const { version, createdAt, owner } = mapping
-    lines.push({ kind: 'mapping', version, createdAt, owner, changes: mappingChanges(before, mapping) })
-    before = mapping
+  let before: T | undefined
+  for (const reference of versions) {
+    const document = await read(reference.version)
+    if (document === undefined) continue
+    const { version, createdAt, owner } = document
+    lines.push({ kind, version, createdAt, owner, changes: changesOf(before, document) })
+    before = document
   }
   return lines
 }

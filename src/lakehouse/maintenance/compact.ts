@@ -141,7 +141,7 @@ async function carriedLists(
       location,
       sizeBytes: BigInt(bytes.length),
       sequence,
-      minSequence: stays.reduce((least, entry) => (entry.sequence < least ? entry.sequence : least), sequence),
+      minSequence: stays.reduce((least, entry) => earlier(entry.sequence, least), sequence),
       snapshotId,
       added: { files: 0, rows: 0n },
       existing: sum(stays),
@@ -151,4 +151,9 @@ async function carriedLists(
     })
   }
   return { entries, files }
+}
+
+function earlier(one: bigint, other: bigint): bigint {
+  if (one < other) return one
+  return other
 }
