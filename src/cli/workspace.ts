@@ -9,7 +9,7 @@ import type { ServerName } from '../../contracts/tools/index.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { FileCatalog } from '../catalog/files.ts'
 import { Intake } from '../intake/intake.ts'
-import { type Lakehouse, openLakehouse } from '../lakehouse/lakehouse.ts'
+import { defaultCatalogName, type Lakehouse, openLakehouse } from '../lakehouse/lakehouse.ts'
 import type { Model } from '../model/model.ts'
 import { type ActorStores, actorStores } from '../runtime/stores.ts'
 import { RedisStateStore } from '../state/redis.ts'
@@ -32,6 +32,7 @@ import {
 } from './adapters.ts'
 import type { Secrets } from './secrets.ts'
 import type { Settings } from './settings.ts'
+import { offerOf, sparkOf } from './spark.ts'
 
 export interface Workspace {
   readonly dir: string
@@ -82,7 +83,6 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   if (metadata.kind !== 'files') throw notThere('metadata', metadata.kind)
   const { warehouse, catalog: tables } = lake
   if (warehouse.kind !== 'folder') throw notThere('lakehouse.warehouse', warehouse.kind)
-  if (settings.engine === 'spark') throw notThere('engine', 'spark')
   if (!(await isFolder(metadata.path))) {
     throw new Failure('CATALOG_MISSING', `${dir} is no workspace: it has no catalog at ${metadata.path}.`, {
       wayOut: `Make one with: aiworkflow init ${dir}`,
@@ -117,16 +117,19 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
       openLakehouse({
         warehouseDir: warehouse.path,
         memoryLimit: `${embedded.memoryLimitBytes}B`,
-        ...(tables.kind === 'rest' && {
-          rest: { url: tables.url, warehouse: tables.warehouse, token: secrets.lakeToken },
-        }),
+        rest,
       }),
     ),
   )
+  const rest =
+    tables.kind === 'rest' ? { url: tables.url, warehouse: tables.warehouse, token: secrets.lakeToken } : undefined
+  const spark = sparkOf(settings, { name: defaultCatalogName, warehouseDir: warehouse.path, rest })
   const workplace: Workplace = {
     workspace: dir,
     catalog,
     store,
+    engines: offerOf(settings),
+    spark,
     get lakehouse() {
       return lakehouse.get()
     },

@@ -90,6 +90,6 @@ function conditions(field: Field, moment: string): string[] {
   return [
     ...(year === undefined ? [] : [`${year} <> '0000'`]),
     ...(hour === undefined ? [] : [`CAST(${hour} AS INT) BETWEEN 1 AND 12`]),
-    ...(day === undefined ? [] : [`weekday(${moment}) = ${placeIn(dayNames, day)} - 1`]),
+    ...(day === undefined || field('z') !== undefined ? [] : [`weekday(${moment}) = ${placeIn(dayNames, day)} - 1`]),
   ]
 }
