@@ -25,7 +25,7 @@ def shown(value):
 def answer(request):
     global spark
     if "run" in request:
-        scope = {"spark": spark, **request.get("names", {})}
+        scope = {"spark": spark, "shown": shown, **request.get("names", {})}
         exec(compile(request["run"], "request", "exec"), scope)
         return scope.get("result")
     if "sql" in request:

@@ -44,6 +44,8 @@ export async function openSpark(): Promise<SparkSession> {
   const options = ['--master', 'local[2]', '--driver-memory', '1g', '--jars', jars.join(',')]
   for (const setting of [
     'spark.ui.enabled=false',
+    'spark.sql.codegen.wholeStage=false',
+    'spark.sql.codegen.factoryMode=NO_CODEGEN',
     'spark.sql.shuffle.partitions=2',
     'spark.sql.extensions=org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions',
   ]) {
