@@ -1,5 +1,4 @@
 /** One contract and one file through both engines: what each makes of it, in a form that can be compared. */
-import { writeFile } from 'node:fs/promises'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import { compileLoad } from '../../src/compiler/load-plan.ts'
@@ -102,7 +101,7 @@ export async function throughSpark(
       (name, type) =>
         type.startsWith('timestamp')
           ? `unix_micros(CAST(${name} AS TIMESTAMP))`
-          : type === 'boolean'
+          : type === 'boolean' || type.startsWith('decimal')
             ? `CAST(${name} AS STRING)`
             : name,
     ),
@@ -124,5 +123,3 @@ async function sourceOf({ format, columns }: FeedContract, file: string): Promis
   }
   return { kind: 'prepared', file: `${file}.parquet` }
 }
-
-export const writeFeed = (file: string, text: string): Promise<void> => writeFile(file, text)

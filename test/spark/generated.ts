@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { FeedColumn, FeedContract, ValueFormat } from '../../contracts/data/feed-contract.ts'
 import { column, contractOf } from '../compiler/contracts.ts'
+import { fittingValue } from './fitting-values.ts'
 
 export interface GeneratedFeed {
   readonly contract: FeedContract
@@ -243,7 +244,7 @@ const formatFor = (type: string): fc.Arbitrary<ValueFormat | undefined> => {
   return optional(fc.constantFrom(...numberFormats))
 }
 
-const valueFor = (type: string): fc.Arbitrary<string> => {
+const valueFor = (type: string, format: ValueFormat | undefined): fc.Arbitrary<string> => {
   const own =
     type === 'string'
       ? junk
@@ -253,6 +254,7 @@ const valueFor = (type: string): fc.Arbitrary<string> => {
           ? moments
           : numbers
   return fc.oneof(
+    { weight: 60, arbitrary: fittingValue(type, format) },
     { weight: 8, arbitrary: own },
     { weight: 1, arbitrary: junk },
     { weight: 1, arbitrary: fc.constantFrom('', ' ', '\u00a0', '\t', 'N/A', ' N/A ', '-') },
@@ -264,7 +266,7 @@ const anyColumn = (index: number): fc.Arbitrary<{ column: FeedColumn; value: fc.
   fc.constantFrom(...types).chain(type =>
     fc.record({ format: formatFor(type), nullable: fc.boolean() }).map(({ format, nullable }) => ({
       column: column(`c${index}`, type, { nullable: nullable || index > 0, ...(format && { format }) }),
-      value: valueFor(type),
+      value: valueFor(type, format),
     })),
   )
 
