@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const folder = fileURLToPath(new URL('../../.cache/spark/', import.meta.url))
+/** What scripts/parts/spark.sh installs, as the setting `spark.home` takes it. */
+export const sparkHome = folder
 const script = fileURLToPath(new URL('session.py', import.meta.url))
 
 export interface SparkInstallation {
