@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { catalogConfiguration, type SparkCatalog } from '../../src/lakehouse/engine/spark/catalog-configuration.ts'
 
 const folder = fileURLToPath(new URL('../../.cache/spark/', import.meta.url))
 /** What scripts/parts/spark.sh installs, as the setting `spark.home` takes it. */
@@ -32,8 +33,10 @@ export function sparkInstallation(): SparkInstallation {
 }
 
 export interface SparkSession {
-  /** Goes to the catalog of a warehouse: names are `namespace.table`. */
-  open(warehouseDir: string): Promise<void>
+  /** Goes to the catalog: names are `namespace.table`. */
+  open(place: Omit<SparkCatalog, 'name'>): Promise<void>
+  /** What a session is given that opens the catalog. */
+  configuration(place: Omit<SparkCatalog, 'name'>): Readonly<Record<string, string>>
   /** Rows of a statement; numbers and moments that JSON cannot hold exactly as texts. */
   rows(sql: string): Promise<unknown[][]>
   /** Python with `spark` and `names` at hand; what it leaves in `result`. */
@@ -80,9 +83,10 @@ export async function openSpark(): Promise<SparkSession> {
     return answered
   }
   return {
-    open: async warehouseDir => {
-      await ask({ warehouse: warehouseDir, conf: catalogConf(warehouseDir) })
+    open: async place => {
+      await ask({ conf: catalogConf({ ...place, name: 'aiworkflow' }) })
     },
+    configuration: place => catalogConf({ ...place, name: 'aiworkflow' }),
     rows: async sql => (await ask({ sql })) as unknown[][],
     run: async (python, names = {}) => (await ask({ run: python, names })) as never,
     close: async () => {
@@ -92,18 +96,10 @@ export async function openSpark(): Promise<SparkSession> {
   }
 }
 
-function catalogConf(warehouseDir: string): Record<string, string> {
-  const name = 'spark.sql.catalog.aiworkflow'
-  return {
-    [name]: 'org.apache.iceberg.spark.SparkCatalog',
-    [`${name}.catalog-impl`]: 'org.apache.iceberg.jdbc.JdbcCatalog',
-    [`${name}.uri`]: `jdbc:sqlite:${warehouseDir}/catalog.sqlite`,
-    [`${name}.warehouse`]: `file://${warehouseDir}`,
-    [`${name}.jdbc.schema-version`]: 'V1',
-    [`${name}.cache-enabled`]: 'false',
-    'spark.sql.session.timeZone': 'UTC',
-  }
-}
+const catalogConf = (place: SparkCatalog): Record<string, string> => ({
+  ...catalogConfiguration(place).open,
+  'spark.sql.session.timeZone': 'UTC',
+})
 
 function tailOf(child: ChildProcess): () => string {
   let text = ''
