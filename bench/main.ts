@@ -12,6 +12,7 @@ import { chainKafka } from './measures/chain-kafka.ts'
 import { chainSmall } from './measures/chain-small.ts'
 import { coreIncremental } from './measures/core-incremental.ts'
 import { loadCsv } from './measures/load-csv.ts'
+import { loadEngines } from './measures/load-engines.ts'
 import { model } from './measures/model.ts'
 import { scaling } from './measures/scaling.ts'
 import { stepDurable } from './measures/step-durable.ts'
@@ -19,6 +20,7 @@ import { stepRedis } from './measures/step-redis.ts'
 
 const benchmarks = [
   loadCsv,
+  loadEngines,
   coreIncremental,
   stepDurable,
   stepRedis,
