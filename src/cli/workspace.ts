@@ -29,6 +29,7 @@ import {
   remoteServers,
   spanExporter,
   toolsSecret,
+  warehousePlace,
 } from './adapters.ts'
 import type { Secrets } from './secrets.ts'
 import type { Settings } from './settings.ts'
@@ -80,8 +81,7 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const dir = settings.directory
   const { metadata, lakehouse: lake } = settings
   if (metadata.kind !== 'files') throw notThere('metadata', metadata.kind)
-  const { warehouse, catalog: tables } = lake
-  if (warehouse.kind !== 'folder') throw notThere('lakehouse.warehouse', warehouse.kind)
+  const { catalog: tables } = lake
   if (settings.engine === 'spark') throw notThere('engine', 'spark')
   if (!(await isFolder(metadata.path))) {
     throw new Failure('CATALOG_MISSING', `${dir} is no workspace: it has no catalog at ${metadata.path}.`, {
@@ -115,7 +115,7 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const lakehouse = lazily(() =>
     (options.lakehouse ?? same)(
       openLakehouse({
-        warehouseDir: warehouse.path,
+        ...warehousePlace(settings, secrets),
         memoryLimit: `${embedded.memoryLimitBytes}B`,
         ...(tables.kind === 'rest' && {
           rest: { url: tables.url, warehouse: tables.warehouse, token: secrets.lakeToken },

@@ -18,6 +18,7 @@ import { currentSchema, type TableMetadata } from './iceberg/metadata.ts'
 import { headOf, mainBranch } from './iceberg/snapshots.ts'
 import { quoteIdentifier, quoteLiteral, type TableName, tableText } from './identifiers.ts'
 import { type ManifestReader, rowsSql } from './scan.ts'
+import type { Storage } from './storage/storage.ts'
 import { type Moment, schemaOfSnapshot, snapshotAtMoment } from './time-travel.ts'
 import { branchMissing } from './write.ts'
 
@@ -50,6 +51,7 @@ interface Parts {
   readonly tables: Tables
   readonly engine: Engine
   readonly reader: ManifestReader
+  readonly storage: Storage
   readonly list: () => Promise<readonly TableName[]>
 }
 
@@ -176,7 +178,7 @@ async function createMomentView(
 
 async function momentSql(parts: Parts, table: TableName, metadata: TableMetadata, moment: Moment): Promise<string> {
   const snapshot = snapshotAtMoment(table, metadata, moment)
-  return rowsSql(schemaOfSnapshot(metadata, snapshot), await parts.reader.files(snapshot))
+  return rowsSql(parts.storage, schemaOfSnapshot(metadata, snapshot), await parts.reader.files(snapshot))
 }
 
 /** The value of the expression in AT (…), which names no column, as DuckDB works it out. */
@@ -250,7 +252,7 @@ async function createView(
     const own = options.branches?.[tableText(table)]
     if (own !== undefined && headOf(metadata, own) === undefined) throw branchMissing(own)
     const head = headOf(metadata, own ?? options.branch ?? mainBranch) ?? headOf(metadata, mainBranch)
-    const rows = rowsSql(currentSchema(metadata), await parts.reader.files(head))
+    const rows = await rowsSql(parts.storage, currentSchema(metadata), await parts.reader.files(head))
     const name = `${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)}`
     await connection.run(`CREATE VIEW ${name} AS SELECT * FROM ${rows}`)
   } catch (error) {

@@ -19,10 +19,10 @@ import {
   partitionPath,
   transformSql,
 } from '../iceberg/partition.ts'
-import { publishFile } from '../iceberg/storage.ts'
 import { duckdbType, fitsExactly } from '../iceberg/types.ts'
 import type { Value } from '../iceberg/values.ts'
 import { quoteIdentifier, quoteLiteral } from '../identifiers.ts'
+import type { Storage } from '../storage/storage.ts'
 import { metricsOf, rangeOf, type WrittenFile, writtenFile } from './statistics.ts'
 
 /** Where files of a write go: `scratchDir` on the same disk, then below `<tableLocation>/data`. */
@@ -31,6 +31,7 @@ export interface Target {
   readonly spec: PartitionSpec
   readonly tableLocation: string
   readonly scratchDir: string
+  readonly storage: Storage
 }
 
 /** Writes the rows of `select`; no rows, no file. Throws TABLE_INCOMPATIBLE when columns or required values do not fit. */
@@ -167,7 +168,7 @@ async function place(
     .filter(part => part !== '')
     .join('/')
   const location = `${directory}/${prefix}${randomUUID()}.parquet`
-  await publishFile(written.path, location)
+  await target.storage.publishFile(written.path, location)
   const { rows, sizeBytes } = written
   return { content: 'data', location, partition, rows, sizeBytes, metrics: metricsOf(written, target.schema.fields) }
 }
