@@ -1,4 +1,4 @@
-/** A TCP proxy on loopback that can cut what goes through it at the worst moment: after the question, before the answer. */
+/** A TCP proxy on loopback that can cut or hold what goes through it at the worst moment: after the question, before the answer; halfway. */
 import { once } from 'node:events'
 import { createServer, connect as dial, type Socket } from 'node:net'
 
@@ -6,6 +6,10 @@ export interface Proxy {
   readonly port: number
   /** From here on the next answer of the server is thrown away and its connection cut, `times` times. */
   cutAnswers(times: number): void
+  /** Holds back what clients send from now on, once it is more than so many bytes. */
+  holdAfter(bytes: number): void
+  /** Whether it does. */
+  readonly holds: boolean
   /** Cuts every connection there is. */
   cutAll(): void
   /** How many answers were cut. */
@@ -16,6 +20,7 @@ export interface Proxy {
 export async function startProxy(targetPort: number): Promise<Proxy> {
   let toCut = 0
   let cuts = 0
+  let bytesToHold = Number.POSITIVE_INFINITY
   const sockets = new Set<Socket>()
   const server = createServer(client => {
     const upstream = dial({ port: targetPort, host: '127.0.0.1' })
@@ -28,7 +33,11 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
         upstream.destroy()
       })
     }
-    client.on('data', chunk => upstream.write(chunk))
+    client.on('data', chunk => {
+      bytesToHold -= chunk.length
+      if (bytesToHold < 0) client.pause()
+      else upstream.write(chunk)
+    })
     upstream.on('data', chunk => {
       if (toCut === 0) {
         client.write(chunk)
@@ -44,6 +53,12 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     port: (server.address() as { port: number }).port,
     cutAnswers: times => {
       toCut = times
+    },
+    holdAfter: bytes => {
+      bytesToHold = bytes
+    },
+    get holds() {
+      return bytesToHold < 0
     },
     cutAll: () => {
       for (const socket of sockets) socket.destroy()

@@ -3,7 +3,7 @@
  *
  * Owns `<folder>/<bucket>/<key>` and, for what is not whole yet, `<folder>/.incoming`. Invariants:
  *  1. A file under its own name is whole: it was renamed there. Files in the store never change, so a copy is never stale.
- *  2. Path and location say the same: one is made of the other, and nobody keeps a list.
+ *  2. Path and location say the same, `s3://` or the folder before it: nobody keeps a list.
  *  3. Beyond `mostBytes` what was not asked for the longest goes, but nothing that anybody asked for within the hour: a statement
  *     may be about to read it. Should it go all the same, the statement fails for now and brings it again.
  * Any number of processes may share one.
@@ -49,11 +49,6 @@ export function mirrorPath(folder: string, location: string): string {
   if (rest.split('/').some(part => part === '' || part === '.' || part === '..') || rest.includes('\0'))
     throw new Failure('TABLE_INCOMPATIBLE', `${location} has an empty part, . or .., and no path of its own here.`)
   return `${folder}/${rest}`
-}
-
-/** The location of a copy: the inverse. */
-export function mirroredLocation(folder: string, path: string): string {
-  return `s3://${path.slice(folder.length + 1)}`
 }
 
 export function openMirror({ folder, mostBytes, download, keptMs = hourMs }: MirrorOptions): Mirror {
@@ -123,7 +118,12 @@ export function openMirror({ folder, mostBytes, download, keptMs = hourMs }: Mir
     read: async location => {
       const path = mirrorPath(folder, location)
       await bring([location])
-      return readFile(path)
+      return readFile(path).catch(async error => {
+        // Another process may have taken it away at this very moment.
+        if (error.code !== 'ENOENT') throw error
+        await bring([location])
+        return readFile(path)
+      })
     },
     keepFile: async (fromPath, location) => {
       const { size } = await stat(fromPath)

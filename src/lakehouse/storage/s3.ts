@@ -49,7 +49,10 @@ interface Calls {
 
 const attempts = 5
 const connectMs = 5_000
+/** Without a byte either way. */
 const silentMs = 30_000
+/** Until an answer begins, with all that is sent for it. */
+const answerMs = 300_000
 const partBytes = 8 << 20
 const mostParts = 10_000
 const mostRemoved = 1_000
@@ -67,7 +70,12 @@ export function openS3({ endpoint, region, credentials }: StoreOptions): S3 {
       // Each request says the hash of its body anyway; checksums of their own are not known to every store.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: connectMs, requestTimeout: silentMs, throwOnRequestTimeout: true },
+      requestHandler: {
+        connectionTimeout: connectMs,
+        socketTimeout: silentMs,
+        requestTimeout: answerMs,
+        throwOnRequestTimeout: true,
+      },
     })
     return { sdk, client }
   }
