@@ -27,6 +27,7 @@ export const chain = {
       'metadata.get_contract',
       'metadata.get_policies',
       'lakehouse.table_history',
+      'lakehouse.list_engines',
       'lakehouse.create_table',
       'lakehouse.run_load_plan',
       'lakehouse.find_write',

@@ -81,6 +81,12 @@ export const failures = {
   QUERY_REFUSED: t('Only one reading statement is allowed.'),
   QUERY_FAILED: t('Correct the statement.'),
   RECONCILIATION_FAILED: t('Records were lost or doubled between source and table: reload the delivery.'),
+  SPARK_MISSING: t(
+    'Install what is missing (scripts/parts/spark.sh does, on this machine), point `spark.home` at it, or set `engine: duckdb`.',
+  ),
+  SPARK_FILE_UNSEEN: t(
+    'The workers of Spark have to see the workspace under the same path: put it on a volume that they share.',
+  ),
   ENGINE_FAILED: again('The engine gave up on the statement; it is tried again.'),
   DISK_FULL: t('Free disk space below the workspace, then replay the run.'),
   MAINTENANCE_POLICY_MISSING: t(

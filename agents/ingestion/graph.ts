@@ -4,7 +4,6 @@ import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { LoadPlan } from '../../contracts/data/load-plan.ts'
 import type { BronzeCounts, EventData } from '../../contracts/events/events.ts'
 import { Failure } from '../../contracts/failures.ts'
-import { embeddedOnly } from '../../src/compiler/engine-choice.ts'
 import { choiceOf, compileLoadPlan, type EngineChoice } from '../../src/compiler/load-plan.ts'
 import { historyOf, sizeLoad } from '../../src/compiler/sizing.ts'
 import { bronzeRef } from '../../src/compiler/tables.ts'
@@ -34,11 +33,12 @@ const plan = node<State>('plan', async (state, { delivery, tools }) => {
   }
   const { policies } = await tools.call('metadata.get_policies', {})
   const table = bronzeRef(contract)
+  const engines = await tools.call('lakehouse.list_engines', {})
   const known = await tools.call('lakehouse.table_history', { table, limit: 1, ifMissing: 'empty' })
   return {
     contract,
     engine: choiceOf(
-      sizeLoad({ sizeBytes: delivery.sizeBytes, contract, history: historyOf(known) }, policies.compute, embeddedOnly),
+      sizeLoad({ sizeBytes: delivery.sizeBytes, contract, history: historyOf(known) }, policies.compute, engines),
     ),
     maxRecordBytes: policies.discovery.maxRecordBytes,
   }

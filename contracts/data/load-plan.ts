@@ -27,7 +27,7 @@ export const LoadPlan = z.strictObject({
   estimatedRows: Count.nullable(),
   /** Absent in plans of runs that began before loads were sized. */
   sizing: Sizing.optional(),
-  /** Readable SQL, with the relation `source` standing for the delivery's records as text. */
+  /** Readable SQL of the engine: of DuckDB over `source`, the delivery's records as text, of Spark over `fitted`, the same with values. */
   sql: z.strictObject({ accepted: z.string(), rejected: z.string() }),
 })
 export type LoadPlan = z.infer<typeof LoadPlan>

@@ -72,6 +72,13 @@ export const lakehouse = {
     }),
     output: z.strictObject({ counts: BronzeCounts, snapshotId: z.string(), alreadyDone: z.boolean() }),
   }),
+  list_engines: readingTool({
+    title: 'List the engines',
+    description:
+      'What loads a delivery here: the engine that the settings ask for, and whether there is a Spark to submit to.',
+    input: z.strictObject({}),
+    output: z.strictObject({ setting: z.enum(['auto', 'duckdb', 'spark']), spark: z.boolean() }),
+  }),
   query: readingTool({
     title: 'Query the lakehouse',
     description:

@@ -1,11 +1,11 @@
 import type { Sizing } from '../../contracts/data/sizing.ts'
 import { asFailure } from '../../contracts/failures.ts'
-import { embeddedOnly } from '../compiler/engine-choice.ts'
 import { historyOf, noHistory, type SizedContract, sizeLoad, type TableHistory } from '../compiler/sizing.ts'
 import { bronzeRef } from '../compiler/tables.ts'
 import { inspectFile } from '../discovery/shell.ts'
 import type { Surveyed } from '../intake/intake.ts'
 import { tableHistory } from '../tools/lakehouse/reading.ts'
+import { offerOf } from './spark.ts'
 import { defaultOwner } from './summary.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -52,12 +52,12 @@ export async function planWaiting(workspace: Workspace): Promise<Plans> {
 }
 
 async function planOf(workspace: Workspace, { file, path, feed, sizeBytes }: Surveyed): Promise<DeliveryPlan> {
-  const { catalog } = workspace
+  const { catalog, settings } = workspace
   const { discovery, compute } = await catalog.policies()
   const known = await catalog.contract(feed)
   const contract: SizedContract = known ?? { ...feed, ...(await inspectFile(path, discovery)) }
   const history = await historyAt(workspace, contract)
-  const sizing = sizeLoad({ sizeBytes, contract, history }, compute, embeddedOnly)
+  const sizing = sizeLoad({ sizeBytes, contract, history }, compute, offerOf(settings))
   const rowsAre = sizing.source.rows === null ? 'unknown' : known ? 'estimated' : 'counted'
   return { ...feed, file, contractVersion: known?.version ?? null, rowsAre, ...sizing }
 }

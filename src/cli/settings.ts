@@ -25,6 +25,7 @@ const SettingsFile = z.strictObject({
     .strictObject({ catalog: text, warehouse: text, s3Endpoint: text, s3Region: text, s3CopiesMegabytes: count })
     .optional(),
   engine: text,
+  spark: z.strictObject({ master: text, home: text }).optional(),
   metadata: text,
   model: text,
   modelUrl: text,
@@ -52,6 +53,8 @@ export interface Settings {
     readonly warehouse: { readonly kind: 'folder'; readonly path: string } | StoreSettings
   }
   readonly engine: 'auto' | 'duckdb' | 'spark'
+  /** Undefined: there is none. `home`: a folder with bin/spark-submit, instead of what is found. */
+  readonly spark: { readonly master: string; readonly home: string | undefined } | undefined
   readonly metadata:
     | { readonly kind: 'files'; readonly path: string }
     | { readonly kind: 'openmetadata'; readonly url: string }
@@ -115,6 +118,8 @@ const defaults = {
   'lakehouse.s3Region': 'us-east-1',
   'lakehouse.s3CopiesMegabytes': '10000',
   engine: 'auto',
+  'spark.master': 'none',
+  'spark.home': 'auto',
   metadata: './catalog',
   model: 'none',
   modelUrl: 'default',
@@ -172,6 +177,11 @@ export async function readSettings({ directory, options = {}, environment = {} }
     )
   }
 
+  const engine = read('engine', oneOf('auto', 'duckdb', 'spark'), 'auto, duckdb or spark')
+  const named = read('spark.master', masterOf, mastersValid).master
+  const master = named ?? (engine === 'spark' ? 'local[*]' : undefined)
+  const home = read('spark.home', text => homeOf(root, text), 'auto, or a folder with bin/spark-submit').home
+
   return freeze({
     directory: root,
     bus: withKafka(read('bus', brokersOf, 'local or kafka://host:port,…'), {
@@ -204,7 +214,8 @@ export async function readSettings({ directory, options = {}, environment = {} }
         },
       ),
     },
-    engine: read('engine', oneOf('auto', 'duckdb', 'spark'), 'auto, duckdb or spark'),
+    engine,
+    spark: master === undefined ? undefined : { master, home },
     metadata: read('metadata', text => metadataOf(root, text), 'a folder or openmetadata:http(s)://…'),
     model: read('model', modelOf, 'none, provider:model, or the http(s) base address of an OpenAI-compatible server'),
     modelUrl: read('modelUrl', addressOf, 'default, or the http(s) base address of an OpenAI-compatible server').url,
@@ -249,6 +260,20 @@ const oneOf =
   <T extends string>(...values: T[]) =>
   (text: string): T | undefined =>
     values.find(value => value === text)
+
+const mastersValid =
+  'none, local[*], spark://host:port, k8s://https://host:port, yarn, or sc://host:port for Spark Connect'
+
+function masterOf(text: string): { readonly master: string | undefined } | undefined {
+  if (text === 'none') return { master: undefined }
+  const isMaster = /^(local(\[(\*|\d+)(,\d+)?\])?|yarn|(spark|sc):\/\/[^\s/]\S*|k8s:\/\/\S+)$/.test(text)
+  return isMaster ? { master: text } : undefined
+}
+
+function homeOf(root: string, text: string): { readonly home: string | undefined } | undefined {
+  if (text === 'auto') return { home: undefined }
+  return isPath(text) ? { home: resolve(root, text) } : undefined
+}
 
 type Bus = Settings['bus']
 

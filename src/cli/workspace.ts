@@ -9,7 +9,7 @@ import type { ServerName } from '../../contracts/tools/index.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { FileCatalog } from '../catalog/files.ts'
 import { Intake } from '../intake/intake.ts'
-import { type Lakehouse, openLakehouse } from '../lakehouse/lakehouse.ts'
+import { defaultCatalogName, type Lakehouse, openLakehouse } from '../lakehouse/lakehouse.ts'
 import type { Model } from '../model/model.ts'
 import { type ActorStores, actorStores } from '../runtime/stores.ts'
 import { RedisStateStore } from '../state/redis.ts'
@@ -33,6 +33,7 @@ import {
 } from './adapters.ts'
 import type { Secrets } from './secrets.ts'
 import type { Settings } from './settings.ts'
+import { offerOf, sparkOf } from './spark.ts'
 
 export interface Workspace {
   readonly dir: string
@@ -82,7 +83,6 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const { metadata, lakehouse: lake } = settings
   if (metadata.kind !== 'files') throw notThere('metadata', metadata.kind)
   const { catalog: tables } = lake
-  if (settings.engine === 'spark') throw notThere('engine', 'spark')
   if (!(await isFolder(metadata.path))) {
     throw new Failure('CATALOG_MISSING', `${dir} is no workspace: it has no catalog at ${metadata.path}.`, {
       wayOut: `Make one with: aiworkflow init ${dir}`,
@@ -115,18 +115,24 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const lakehouse = lazily(() =>
     (options.lakehouse ?? same)(
       openLakehouse({
-        ...warehousePlace(settings, secrets),
+        ...tablesAt(),
         memoryLimit: `${embedded.memoryLimitBytes}B`,
-        ...(tables.kind === 'rest' && {
-          rest: { url: tables.url, warehouse: tables.warehouse, token: secrets.lakeToken },
-        }),
       }),
     ),
   )
+  const tablesAt = () => ({
+    ...warehousePlace(settings, secrets),
+    rest:
+      tables.kind === 'rest' ? { url: tables.url, warehouse: tables.warehouse, token: secrets.lakeToken } : undefined,
+  })
   const workplace: Workplace = {
     workspace: dir,
     catalog,
     store,
+    engines: offerOf(settings),
+    get spark() {
+      return sparkOf(settings, () => ({ name: defaultCatalogName, ...tablesAt() }))
+    },
     get lakehouse() {
       return lakehouse.get()
     },

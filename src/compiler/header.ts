@@ -9,7 +9,9 @@ export function comment(text: string): string {
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
     .replace(/\s+/g, ' ')
     .trim()
-  return `-- ${line.length > 200 ? `${line.slice(0, 199)}…` : line}`
+  const shown = line.length > 200 ? `${line.slice(0, 199)}…` : line
+  // Spark goes on with a comment on the next line behind a backslash.
+  return `-- ${shown.replace(/\\+$/, '')}`
 }
 
 /** The head of a generated text: what it is, what governs it. Same inputs, same bytes. */

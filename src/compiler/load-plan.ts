@@ -3,6 +3,7 @@ import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { LoadPlan } from '../../contracts/data/load-plan.ts'
 import type { Sizing } from '../../contracts/data/sizing.ts'
 import { renderLoad } from './duckdb/load.ts'
+import { renderSparkLoad } from './spark/load.ts'
 import { bronzeTable, errorTable } from './tables.ts'
 
 /** What a load has to know of its delivery. */
@@ -60,7 +61,8 @@ export function compileLoad(contract: FeedContract, facts: DeliveryFacts): LoadT
 /** Throws `DOCUMENT_INVALID` if two columns of the contract, or one and the table's own, share a name. */
 export function compileLoadPlan(contract: FeedContract, facts: DeliveryFacts, choice: EngineChoice): LoadPlan {
   const bronze = bronzeTable(contract)
-  const { accepted, rejected } = renderLoad(contract, bronze, facts)
+  const { accepted, rejected } =
+    choice.engine === 'spark' ? renderSparkLoad(contract, bronze, facts) : renderLoad(contract, bronze, facts)
   return {
     deliveryId: facts.deliveryId,
     runId: facts.runId,

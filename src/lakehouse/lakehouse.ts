@@ -12,10 +12,12 @@
  * It fails with a Failure whose code says what to do; whatever was not committed is invisible, at worst an orphan file.
  * A write key is forgotten when another engine expires the snapshot that carries it; `maintain` keeps it.
  */
+
 import { mkdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { Failure } from '../../contracts/failures.ts'
+import { type Adopt, adopt } from './adopt.ts'
 import { append } from './append.ts'
 import { openRestCatalog, type RestCatalogOptions } from './catalog/rest.ts'
 import { openSqliteCatalog } from './catalog/sqlite.ts'
@@ -70,6 +72,9 @@ export type { StoreOptions } from './storage/s3.ts'
 export type { SnapshotDescription, TableDefinition, TableDescription } from './tables.ts'
 export type { Append, AppendResult, Condition, Publish, PublishResult, Stage, StageResult } from './write.ts'
 
+/** What the catalog in the warehouse is called, and has to be by every engine that opens it. */
+export const defaultCatalogName = 'aiworkflow'
+
 export interface LakehouseOptions {
   /** The warehouse folder; made where it is missing. */
   readonly warehouseDir: string
@@ -89,6 +94,8 @@ export interface Version {
   readonly snapshotId?: string | undefined
   /** With `__path` (the data file) and `__position` (the row in it) of every row: the order in which rows were written. */
   readonly positions?: boolean | undefined
+  /** Only the rows that this snapshot itself added. */
+  readonly added?: boolean | undefined
 }
 
 /** Every method throws TABLE_MISSING for a table that does not exist, except those that ask for it. */
@@ -110,6 +117,8 @@ export interface Lakehouse {
   stage(table: TableName, write: Stage): Promise<StageResult>
   /** Makes a staged branch `main` and drops it. Throws BRANCH_MISSING when neither holds the write key. */
   publish(table: TableName, write: Publish): Promise<PublishResult>
+  /** Takes what another engine appended to a branch into `main`, once per write key, and drops the branch. */
+  adopt(table: TableName, write: Adopt): Promise<Omit<AppendResult, 'files'>>
   /** Makes a branch that shows the table as it was at a snapshot; false where one of that name exists. */
   openBranch(table: TableName, branch: string, snapshotId: string): Promise<boolean>
   dropBranch(table: TableName, branch: string): Promise<boolean>
@@ -152,7 +161,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
         })
   const catalog =
     options.rest === undefined
-      ? openSqliteCatalog(join(warehouseDir, 'catalog.sqlite'), options.catalogName ?? 'aiworkflow', storage)
+      ? openSqliteCatalog(join(warehouseDir, 'catalog.sqlite'), options.catalogName ?? defaultCatalogName, storage)
       : openRestCatalog(options.rest)
   const tables = tablesOf(catalog, storage)
   const memoryLimit = options.memoryLimit ?? '1GB'
@@ -170,6 +179,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
     append: (table, write) => append(shop, table, write),
     stage: (table, write) => stage(shop, table, write),
     publish: (table, write) => publish(shop, table, write),
+    adopt: (table, write) => adopt(shop, table, write),
     openBranch: (table, branch, snapshotId) => openBranch(tables, table, branch, snapshotId),
     dropBranch: (table, branch) => dropBranch(tables, table, branch),
     history: async (table, version) => historyOf((await tables.load(table)).metadata, version?.branch ?? mainBranch),
@@ -179,7 +189,10 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
     relation: async (table, version) => {
       const { metadata } = await tables.load(table)
       const sqlOf = version?.positions === true ? positionsSql : rowsSql
-      return sqlOf(storage, currentSchema(metadata), await shop.reader.files(snapshotAt(metadata, version ?? {})))
+      const snapshot = snapshotAt(metadata, version ?? {})
+      const own = (manifest: { snapshotId: bigint }) => manifest.snapshotId === snapshot?.['snapshot-id']
+      const files = await shop.reader.files(snapshot, version?.added === true ? own : undefined)
+      return sqlOf(storage, currentSchema(metadata), files)
     },
     withConnection: work => engine.withConnection(work),
     maintain: (table, policy, nowMs = Date.now()) => maintain(shop, table, policy, nowMs),

@@ -20,6 +20,8 @@ export const spanNames = {
   tool: (tool: string) => `execute_tool ${tool}`,
   toolServer: (tool: string) => `tools/call ${tool}`,
   model: (operation: string, model: string) => `${operation} ${model}`,
+  sparkJob: 'spark job',
+  sparkStep: (step: string) => `spark ${step}`,
   send: (topic: string) => `send ${topic}`,
   process: (topic: string) => `process ${topic}`,
 } as const
@@ -159,6 +161,8 @@ export const own = {
   toolCaller: 'aiworkflow.tool.caller',
   toolArgumentsDigest: 'aiworkflow.tool.arguments.digest',
   toolFromLedger: 'aiworkflow.tool.fromLedger',
+  sparkVersion: 'aiworkflow.spark.version',
+  sparkApplication: 'aiworkflow.spark.application.id',
   promptTemplate: 'aiworkflow.prompt.template',
   promptDigest: 'aiworkflow.prompt.digest',
   modelRequestDigest: 'aiworkflow.model.request.digest',

@@ -71,6 +71,10 @@ export const toolSpan = (call: ToolCallShape): SpanShape => [
   },
 ]
 
+/** A program on Spark, below the tool call that submitted it, and each of its steps. */
+export const sparkJobSpan = (): SpanShape => [spanNames.sparkJob, { kind: 'client' }]
+export const sparkStepSpan = (step: string): SpanShape => [spanNames.sparkStep(step), {}]
+
 /** A tool call on the server's side; pass the request's `_meta` as the parent. */
 export const toolServerSpan = (call: {
   tool: string

@@ -2,6 +2,8 @@ import path from 'node:path'
 import type { Feed } from '../../contracts/data/common.ts'
 import type { ServerName } from '../../contracts/tools/index.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { EngineOffer } from '../compiler/engine-choice.ts'
+import type { SparkCluster } from '../lakehouse/engine/spark/cluster.ts'
 import type { Lakehouse } from '../lakehouse/lakehouse.ts'
 import type { StateStore } from '../state/store.ts'
 import { createRoots } from './filesystem/roots.ts'
@@ -22,6 +24,8 @@ export interface Workplace {
   readonly catalog: Catalog
   readonly store: StateStore
   readonly lakehouse: Lakehouse
+  readonly engines?: EngineOffer | undefined
+  readonly spark?: SparkCluster | undefined
 }
 
 /** One of the three servers over one workspace. It is given what it works on and nothing else. */
@@ -38,5 +42,6 @@ export function createToolServer(name: ServerName, workplace: Workplace, spans?:
     (await decisions.recall(feed)).filter(decision => decision.runId === runId)
   const deliveries = createRoots(workspace, [deliveriesFolder])
   const keepSql = sqlKeeper(path.join(workspace, runsFolder))
-  return lakehouseServer({ lakehouse: workplace.lakehouse, deliveries, keepSql, decisionsOf }, spans)
+  const { lakehouse, engines, spark } = workplace
+  return lakehouseServer({ lakehouse, deliveries, keepSql, decisionsOf, engines, spark }, spans)
 }

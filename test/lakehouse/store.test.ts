@@ -10,7 +10,7 @@ import { type Lakehouse, type MaintainPolicy, openLakehouse } from '../../src/la
 import { openS3 } from '../../src/lakehouse/storage/s3.ts'
 import { startProxy } from '../rig/proxy.ts'
 import { type RigS3, startS3 } from '../rig/s3.ts'
-import { expectFailure, itemColumns, itemRows, items, stocks, temporaryDir } from './harness.ts'
+import { expectFailure, itemColumns, itemRows, items, openedLake, stocks, temporaryDir } from './harness.ts'
 import { pyiceberg, type ReadByPyIceberg, requirePyIceberg } from './pyiceberg.ts'
 import { bucketOf, type Store } from './store.ts'
 
@@ -31,11 +31,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => s3.stop())
 
-function opened(store: Store, warehouseDir: string): Lakehouse {
-  const lake = openLakehouse({ warehouseDir, store, memoryLimit: '512MB' })
-  onTestFinished(() => lake.close())
-  return lake
-}
+const opened = (store: Store, warehouseDir: string): Lakehouse => openedLake(warehouseDir, store).lake
 
 /** A lakehouse with `items` in a bucket of its own, and how another machine that shares the catalog opens it. */
 async function lakeInStore() {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import type { TablesPlace } from '../lakehouse/pyiceberg.ts'
 
 const folder = fileURLToPath(new URL('../../.cache/spark/', import.meta.url))
 const script = fileURLToPath(new URL('session.py', import.meta.url))
@@ -31,7 +32,7 @@ export function sparkInstallation(): SparkInstallation {
 
 export interface SparkSession {
   /** Goes to the catalog of a warehouse: names are `namespace.table`. */
-  open(warehouseDir: string): Promise<void>
+  open(place: string | TablesPlace): Promise<void>
   /** Rows of a statement; numbers and moments that JSON cannot hold exactly as texts. */
   rows(sql: string): Promise<unknown[][]>
   /** Python with `spark` and `names` at hand; what it leaves in `result`. */
@@ -76,8 +77,9 @@ export async function openSpark(): Promise<SparkSession> {
     return answered
   }
   return {
-    open: async warehouseDir => {
-      await ask({ warehouse: warehouseDir, conf: catalogConf(warehouseDir) })
+    open: async place => {
+      const at = typeof place === 'string' ? { catalog: place } : place
+      await ask({ warehouse: at.catalog, conf: catalogConf(at) })
     },
     rows: async sql => (await ask({ sql })) as unknown[][],
     run: async (python, names = {}) => (await ask({ run: python, names })) as never,
@@ -88,16 +90,24 @@ export async function openSpark(): Promise<SparkSession> {
   }
 }
 
-function catalogConf(warehouseDir: string): Record<string, string> {
+function catalogConf({ catalog, store }: TablesPlace): Record<string, string> {
   const name = 'spark.sql.catalog.aiworkflow'
   return {
     [name]: 'org.apache.iceberg.spark.SparkCatalog',
     [`${name}.catalog-impl`]: 'org.apache.iceberg.jdbc.JdbcCatalog',
-    [`${name}.uri`]: `jdbc:sqlite:${warehouseDir}/catalog.sqlite`,
-    [`${name}.warehouse`]: `file://${warehouseDir}`,
+    [`${name}.uri`]: `jdbc:sqlite:${catalog}/catalog.sqlite`,
+    [`${name}.warehouse`]: store?.url ?? `file://${catalog}`,
     [`${name}.jdbc.schema-version`]: 'V1',
     [`${name}.cache-enabled`]: 'false',
     'spark.sql.session.timeZone': 'UTC',
+    ...(store && {
+      [`${name}.io-impl`]: 'org.apache.iceberg.aws.s3.S3FileIO',
+      [`${name}.client.region`]: store.region,
+      [`${name}.s3.endpoint`]: store.endpoint ?? '',
+      [`${name}.s3.path-style-access`]: 'true',
+      [`${name}.s3.access-key-id`]: store.credentials.accessKeyId,
+      [`${name}.s3.secret-access-key`]: store.credentials.secretAccessKey,
+    }),
   }
 }
 

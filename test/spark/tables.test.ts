@@ -1,7 +1,9 @@
 /** Spark, which shares no code with us, opens the same catalog: it must read what we write, and we what it writes. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Lakehouse } from '../../src/lakehouse/lakehouse.ts'
-import { itemRows, items, lakeWithItems, openedLake, stocks } from '../lakehouse/harness.ts'
+import { itemColumns, itemRows, items, lakeWithItems, openedLake, stocks } from '../lakehouse/harness.ts'
+import { bucketOf } from '../lakehouse/store.ts'
+import { startS3 } from '../rig/s3.ts'
 import { openSpark, type SparkSession } from './session.ts'
 
 const startLimitMs = 180_000
@@ -78,6 +80,30 @@ describe('Spark', { timeout: startLimitMs }, () => {
     await lake.publish(items, { branch: 'staged', writeKey: 'w4' })
     expect(await stocks(lake)).toEqual({ a: 1, b: 2, c: 3, d: 4, spark: 8 })
     expect(await spark.rows(`SELECT stock FROM product_raw.acme_items WHERE vendor = 'fire'`)).toEqual([['8']])
+  })
+
+  test('does the same in a store: reads us with row deletes and as it was, appends, and is read and added to', async () => {
+    const s3 = await startS3()
+    onTestFinished(() => s3.stop())
+    const store = await bucketOf(s3, 'lake')
+    const { lake, warehouseDir } = openedLake(undefined, store)
+    await lake.createTable(items, { columns: itemColumns, partition: [{ column: 'vendor', transform: 'identity' }] })
+    const { snapshotId } = await lake.append(items, { select: itemRows({ a: 1, b: 2 }), writeKey: 'w1' })
+    const write = { branch: 'staged', rows: itemRows({ a: 10 }), keyColumns: ['sku'], writeKey: 'w2' }
+    await lake.stage(items, write)
+    await lake.publish(items, write)
+    await spark.open({ catalog: warehouseDir, store })
+    expect(
+      await spark.rows(`SELECT sku, stock FROM product_raw.acme_items WHERE vendor = 'acme' ORDER BY sku`),
+    ).toEqual([
+      ['a', '10'],
+      ['b', '2'],
+    ])
+    expect(await spark.rows(`SELECT count(*) FROM product_raw.acme_items VERSION AS OF ${snapshotId}`)).toEqual([['2']])
+    await spark.rows(`INSERT INTO product_raw.acme_items VALUES ('spark', 7, 'a*b /ü')`)
+    expect(await stocks(lake)).toEqual({ a: 10, b: 2, spark: 7 })
+    await lake.append(items, { select: itemRows({ c: 3 }), writeKey: 'w3' })
+    expect(await spark.rows('SELECT count(*) FROM product_raw.acme_items')).toEqual([['4']])
   })
 
   test('makes a table; we list it, read it and append to it', async () => {

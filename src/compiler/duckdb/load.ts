@@ -9,9 +9,9 @@ import type { FeedColumn, FeedContract } from '../../../contracts/data/feed-cont
 import { quoteIdentifier, quoteLiteral } from '../../lakehouse/identifiers.ts'
 import { comment, header } from '../header.ts'
 import type { DeliveryFacts, LoadTexts } from '../load-plan.ts'
+import { misfitCode, misfitText, missingText, shownCharacters } from '../misfit.ts'
 import type { TableDefinition } from '../tables.ts'
 import { errorTable } from '../tables.ts'
-import { decimalOf } from '../types.ts'
 import { duckdbType } from './types.ts'
 import { fittedValue, fitting } from './values.ts'
 
@@ -158,36 +158,11 @@ function columnFaults(column: FeedColumn): string[] {
 const faultText = (column: string, code: string, message: string): string =>
   `{column_name: ${column === 'NULL' ? 'CAST(NULL AS VARCHAR)' : column}, error_code: ${code}, error_message: ${message}}`
 
-const misfitCode = (type: string): string =>
-  `VALUE_NOT_${type.startsWith('decimal') ? 'DECIMAL' : type.startsWith('timestamp') ? 'TIMESTAMP' : type === 'int' ? 'LONG' : type.toUpperCase()}`
-
-const missingMessage = ({ name }: FeedColumn): string =>
-  quoteLiteral(`${name} has no value, and the contract requires one.`)
+const missingMessage = (column: FeedColumn): string => quoteLiteral(missingText(column))
 
 /** A SQL text: `"12,5" in price is no decimal(18,2): expected …`, the value cut to 80 characters. */
-function misfitMessage(column: FeedColumn): string {
-  const expected = quoteLiteral(`" in ${column.name} is no ${column.type}: expected ${expectation(column)}.`)
-  return `'"' || left(${quoteIdentifier(column.name)}, 80) || ${expected}`
-}
-
-function expectation({ type, format }: FeedColumn): string {
-  if (format?.kind === 'date' || format?.kind === 'timestamp') return `the pattern ${format.pattern}`
-  if (type === 'boolean') {
-    const words = format?.kind === 'boolean' ? format : { true: ['true'], false: ['false'] }
-    return `${words.true.join(' or ')} for true, ${words.false.join(' or ')} for false`
-  }
-  if (type === 'date') return 'a day like 2026-12-31'
-  if (type.startsWith('timestamp')) return 'a time like 2026-12-31 23:59:59'
-  const marks = format?.kind === 'number' ? format : { decimal: '.', group: '' }
-  const grouped = marks.group === '' ? '' : `, groups of three set off by "${marks.group}"`
-  const decimal = decimalOf(type)
-  if (decimal !== undefined) {
-    return `at most ${decimal.precision - decimal.scale} digits before and ${decimal.scale} after "${marks.decimal}"${grouped}`
-  }
-  return type === 'double'
-    ? `a number with "${marks.decimal}" as decimal mark${grouped}`
-    : `a whole ${type === 'int' ? '32' : '64'}-bit number without leading zeros${grouped}`
-}
+const misfitMessage = (column: FeedColumn): string =>
+  `'"' || left(${quoteIdentifier(column.name)}, ${shownCharacters}) || ${quoteLiteral(`" ${misfitText(column)}`)}`
 
 /** The value, or the end of the statement. */
 function fastValue(column: FeedColumn): string {

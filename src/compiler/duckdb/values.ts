@@ -10,7 +10,9 @@
  */
 import type { ValueFormat } from '../../../contracts/data/feed-contract.ts'
 import { quoteLiteral } from '../../lakehouse/identifiers.ts'
+import { partsOf, regexOf } from '../time-pattern.ts'
 import { decimalOf } from '../types.ts'
+import { exactDigits, plainNumber, written } from '../value-text.ts'
 import { duckdbType } from './types.ts'
 
 export interface Fitting {
@@ -55,12 +57,11 @@ function truthFitting(text: string, format: ValueFormat | undefined): Fitting {
 }
 
 function numberFitting(text: string, type: string, format: ValueFormat | undefined): Fitting {
-  const plain = plainNumber(text, format)
+  const plain = plainNumber(text, format, { literal: quoteLiteral, isWritten })
   const cast = `TRY_CAST(${plain} AS ${duckdbType(type)})`
   const back = `CAST(${cast} AS VARCHAR) = ${plain}`
   if (type === 'int' || type === 'long') {
-    // A mark with nothing behind it adds nothing, nor does the sign of a zero.
-    const marked = `regexp_full_match(${plain}, '-?(0|[1-9][0-9]*)[.]?') AND ${cast} IS NOT NULL`
+    const marked = `${isWritten(plain, written.whole)} AND ${cast} IS NOT NULL`
     return {
       branches: [
         { when: back, gives: cast },
@@ -79,40 +80,23 @@ function numberFitting(text: string, type: string, format: ValueFormat | undefin
     : {
         branches: [
           { when: back, gives: cast },
-          { when: slowDecimal(plain, cast, decimal.scale), gives: cast },
+          { when: `${isWritten(plain, written.decimal(decimal))} AND ${cast} IS NOT NULL`, gives: cast },
         ],
       }
 }
 
-/** No leading zeros but one, at least one digit, and beyond the scale only zeros. */
-function slowDecimal(plain: string, cast: string, scale: number): string {
-  const written = `-?((0|[1-9][0-9]*)(\\.[0-9]{0,${scale}}0*)?|\\.([0-9]{1,${Math.max(scale, 1)}}0*))`
-  return `regexp_full_match(${plain}, '${written}') AND ${cast} IS NOT NULL`
-}
-
-/** A double holds any fifteen digits; with more, the text might come back changed. */
+/** With more than fifteen digits, they have to be those that the double itself is written with. */
 function slowDouble(plain: string, cast: string): string {
-  const written = `regexp_full_match(${plain}, '-?((0|[1-9][0-9]*)(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?')`
-  const digits = `length(regexp_replace(regexp_replace(${plain}, '[eE].*$', ''), '^[-0.]+|\\.|0+$', '', 'g'))`
-  return `CASE WHEN ${written} AND isfinite(${cast}) THEN CASE WHEN strlen(${plain}) <= 15 THEN true ELSE ${digits} <= 15 END END`
+  const digits = digitsOf(plain)
+  const exact = `CASE WHEN strlen(${plain}) <= ${exactDigits} THEN true WHEN length(${digits}) <= ${exactDigits} THEN true ELSE ${digits} = ${digitsOf(`CAST(${cast} AS VARCHAR)`)} END`
+  return `CASE WHEN ${isWritten(plain, written.double)} AND isfinite(${cast}) THEN ${exact} END`
 }
 
-/**
- * The number in the engine's own notation, without group marks and with a decimal point; a text that does not follow its format becomes one
- * that no cast accepts, or null where groups stand wrong.
- */
-function plainNumber(text: string, format: ValueFormat | undefined): string {
-  if (format?.kind !== 'number' || (format.decimal === '.' && format.group === '')) return text
-  const { decimal, group } = format
-  if (group === '') return `translate(${text}, ',.', '.x')`
-  const inClass = group === '.' ? '\\.' : group
-  const grouped = `-?[1-9][0-9]{0,2}(${inClass}[0-9]{3})+(${decimal === '.' ? '\\.' : ','}[0-9]*)?`
-  const foreign = decimal === ',' && group !== '.' ? '.' : ''
-  const from = decimal === ',' ? `,${foreign}${group}` : group
-  const to = decimal === ',' ? `.${foreign === '' ? '' : 'x'}` : ''
-  const translated = `translate(${text}, ${quoteLiteral(from)}, ${quoteLiteral(to)})`
-  return `CASE WHEN contains(${text}, ${quoteLiteral(group)}) AND NOT regexp_full_match(${text}, ${quoteLiteral(grouped)}) THEN 'x' ELSE ${translated} END`
-}
+/** The digits of a number, without zeros at either end: what it says but for its magnitude. */
+const digitsOf = (text: string): string =>
+  `regexp_replace(regexp_replace(${text}, '[eE].*$|[.]|-', '', 'g'), '^0+|0+$', '', 'g')`
+
+const isWritten = (text: string, regex: string): string => `regexp_full_match(${text}, ${quoteLiteral(regex)})`
 
 /** Dates and times without a pattern: ISO 8601, as the engine writes them, `T` or a space between date and time. */
 function momentFitting(text: string, type: string): Fitting {
@@ -120,24 +104,20 @@ function momentFitting(text: string, type: string): Fitting {
     const cast = `TRY_CAST(${text} AS DATE)`
     return { branches: [{ when: `strlen(${text}) = 10 AND CAST(${cast} AS VARCHAR) = ${text}`, gives: cast }] }
   }
-  const time = '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,6}0*)?)?'
-  const zone = '(Z|[+-][0-9]{2}(:?[0-9]{2})?)'
   const local = `TRY_CAST(${text} AS TIMESTAMP)`
+  // The engine has a year 0.
+  const isLocal = `${isWritten(text, written.local)} AND ${text} >= '0001' AND ${local} IS NOT NULL`
   if (type === 'timestamp') {
     const quick = { when: `strlen(${text}) = 19 AND CAST(${local} AS VARCHAR) = ${text}`, gives: local }
-    return {
-      branches: [quick, { when: `regexp_full_match(${text}, '${time}') AND ${local} IS NOT NULL`, gives: local }],
-    }
+    return { branches: [quick, { when: isLocal, gives: local }] }
   }
-  const zoned = `TRY_CAST(${text} AS TIMESTAMPTZ)`
+  // Some zones are read only behind seconds.
+  const zoned = `TRY_CAST(regexp_replace(${text}, '^(.{16})([Z+-])', '\\1:00\\2') AS TIMESTAMPTZ)`
   return {
     branches: [
-      { when: `regexp_full_match(${text}, '${time}${zone}') AND ${zoned} IS NOT NULL`, gives: zoned },
+      { when: `${isWritten(text, written.zoned)} AND ${text} >= '0001' AND ${zoned} IS NOT NULL`, gives: zoned },
       // A time without a zone is taken as UTC: a session's own zone must not change what is stored.
-      {
-        when: `regexp_full_match(${text}, '${time}') AND ${local} IS NOT NULL`,
-        gives: `(${local} AT TIME ZONE 'UTC')`,
-      },
+      { when: isLocal, gives: `(${local} AT TIME ZONE 'UTC')` },
     ],
   }
 }
@@ -148,7 +128,9 @@ function patternFitting(text: string, type: string, pattern: string): Fitting {
   const parsed = `try_strptime(${text}, ${quoted})`
   if (/%z/i.test(pattern)) {
     const zoned = type === 'timestamptz' ? parsed : `CAST(${parsed} AT TIME ZONE 'UTC' AS ${duckdbType(type)})`
-    return { branches: [{ when: `${parsed} IS NOT NULL`, gives: zoned }] }
+    const regex = regexOf(partsOf(pattern))
+    const asWritten = regex === undefined ? [] : [`regexp_full_match(${text}, ${quoteLiteral(regex)}, 'i')`]
+    return { branches: [{ when: [...asWritten, `${parsed} IS NOT NULL`].join(' AND '), gives: zoned }] }
   }
   const again = `strftime(${parsed}, ${quoted})`
   const same = sameMoment(again, text, pattern)

@@ -4,9 +4,9 @@ import { Failure } from '../../../contracts/failures.ts'
 
 /**
  * Keeps what was generated with the run that ran it, for people and for whoever has to explain a row: `<runsDir>/<runId>/<name>`, where
- * a name without an ending is one of SQL.
+ * a name without an ending is one of SQL. Answers the path.
  */
-export type KeepSql = (runId: string, name: string, sql: string) => Promise<void>
+export type KeepSql = (runId: string, name: string, sql: string) => Promise<string>
 
 export function sqlKeeper(runsDir: string): KeepSql {
   return async (runId, name, sql) => {
@@ -19,5 +19,6 @@ export function sqlKeeper(runsDir: string): KeepSql {
     const unfinished = `${target}.${process.pid}`
     await writeFile(unfinished, sql.endsWith('\n') ? sql : `${sql}\n`)
     await rename(unfinished, target)
+    return target
   }
 }

@@ -15,15 +15,18 @@ import type { LoadPlan } from '../../../contracts/data/load-plan.ts'
 import { asFailure, Failure } from '../../../contracts/failures.ts'
 import type { ToolInput, ToolOutput } from '../../../contracts/tools/index.ts'
 import type { LoadTexts } from '../../compiler/load-plan.ts'
+import type { SparkCluster } from '../../lakehouse/engine/spark/cluster.ts'
 import type { SnapshotDescription } from '../../lakehouse/lakehouse.ts'
 import { writeCanonical } from '../../records/canonical.ts'
 import { duckdbReadCanonical, duckdbReadCsv } from '../../records/duckdb.ts'
 import { sourceColumns } from '../../records/records.ts'
 import { scan } from '../../records/scan.ts'
 import { withSaidPath } from '../said-path.ts'
+import type { ToolCall } from '../server.ts'
 import { compiledTexts } from './compiled.ts'
 import type { LakehouseDependencies } from './dependencies.ts'
 import { commitErrors, earlierErrors } from './errors.ts'
+import { loadBySpark } from './load-spark.ts'
 import { isPlainFile } from './plain-file.ts'
 import { withScratchFile } from './scratch.ts'
 import { bronzeCountsOf, bronzeSummary, factsSummary, type KnownBronze, type Summary } from './summary.ts'
@@ -41,7 +44,11 @@ interface Load extends LakehouseDependencies {
   readonly facts: Summary
 }
 
-export async function runLoadPlan(dependencies: LakehouseDependencies, input: Input): Promise<Output> {
+export async function runLoadPlan(
+  dependencies: LakehouseDependencies,
+  input: Input,
+  { signal }: ToolCall,
+): Promise<Output> {
   const { plan, contract, delivery, maxRecordBytes } = input
   const texts = compiledTexts(plan, contract, delivery)
   const before = await dependencies.lakehouse.findWrite(plan.table, plan.writeKey)
@@ -52,7 +59,18 @@ export async function runLoadPlan(dependencies: LakehouseDependencies, input: In
   const { runId, traceId } = plan
   const facts = factsSummary({ runId, traceId, deliveryId: delivery.id, contractVersion: contract.version })
   const load: Load = { ...dependencies, plan, contract, texts, file, facts, limits: { maxRecordBytes } }
-  return withSaidPath(file, delivery.file, async () => (await loadFast(load)) ?? (await loadCarefully(load)))
+  return withSaidPath(file, delivery.file, async () => {
+    if (plan.engine === 'duckdb') return (await loadFast(load)) ?? (await loadCarefully(load))
+    await loadBySpark({ ...load, delivery, signal }, sparkOf(dependencies))
+    return outputOf(await dependencies.lakehouse.findWrite(plan.table, plan.writeKey), false)
+  })
+}
+
+function sparkOf({ spark }: LakehouseDependencies): SparkCluster {
+  if (spark !== undefined) return spark
+  throw new Failure('SPARK_MISSING', 'The plan is one for Spark, and no Spark is configured here.', {
+    wayOut: 'Set `spark.master` in aiworkflow.yaml, where this server reads it.',
+  })
 }
 
 /** The file as DuckDB sees it; undefined where only the careful way can tell what it holds. */

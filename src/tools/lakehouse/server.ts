@@ -1,6 +1,7 @@
 import type { TableRef } from '../../../contracts/data/load-plan.ts'
 import { Failure } from '../../../contracts/failures.ts'
 import { toolServers } from '../../../contracts/tools/index.ts'
+import { embeddedOnly } from '../../compiler/engine-choice.ts'
 import { type Spans, serveTools, type ToolHandlers, type ToolServer } from '../server.ts'
 import { createTables } from './create-table.ts'
 import type { LakehouseDependencies } from './dependencies.ts'
@@ -16,7 +17,8 @@ export function lakehouseServer(dependencies: LakehouseDependencies, spans?: Spa
   const { lakehouse } = dependencies
   const handlers: ToolHandlers<typeof toolServers.lakehouse> = {
     create_table: input => createTables(lakehouse, input),
-    run_load_plan: input => runLoadPlan(dependencies, input),
+    run_load_plan: (input, call) => runLoadPlan({ ...dependencies, spans }, input, call),
+    list_engines: () => dependencies.engines ?? embeddedOnly,
     query: input => queryTables(lakehouse, input),
     stage_core: input => stageCore(dependencies, input),
     stage_rollback: input => stageRollback(dependencies, input),
