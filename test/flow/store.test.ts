@@ -36,13 +36,14 @@ test('loads, stages, publishes and replaces as in a folder, and others read it t
   const own = await inStore(`${store.url}/own`)
   const rest = await inStore(`${store.url}/by-rest`, { AIWORKFLOW_LAKEHOUSE_CATALOG: server.url })
   const runs: string[] = []
-  for (const workspace of [local, own, rest]) {
+  const twice = async (workspace: TestWorkspace) => {
     await workspace.run()
     await workspace.land('acme/items-2026-01-02.csv', later)
     const summary = await workspace.run()
     expect(statesOf(summary)['acme/items-2026-01-02.csv']).toBe('published')
     runs.push(...summary.deliveries.map(({ runId }) => runId ?? ''))
   }
+  await Promise.all([local, own, rest].map(twice))
   const expected = await local.with(remainsOf)
   const places: [TestWorkspace, TablesPlace][] = [
     [own, { catalog: `${own.dir}/warehouse`, store }],

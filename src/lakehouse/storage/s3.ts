@@ -126,7 +126,7 @@ export function openS3({ endpoint, region, credentials }: StoreOptions): S3 {
         } catch (error) {
           const status = statusOf(error)
           // A store that knows no conditions: names are fresh, so that it is the second safeguard that is missing.
-          if (status === 501) {
+          if (status === 501 || nameOf(error) === 'NotImplemented') {
             await client.send(new sdk.PutObjectCommand(object))
             return true
           }
@@ -206,6 +206,10 @@ function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
 }
 
+function nameOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.name : undefined
+}
+
 function isOfDisk(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EACCES'
@@ -218,7 +222,8 @@ function storeFailure(error: unknown, at: string, location: string): unknown {
   const where = `The object store ${at}`
   if (error.name === 'NoSuchKey' || (status === 404 && error.name !== 'NoSuchBucket'))
     return new Failure('LAKE_FILE_MISSING', `${where} has no ${location}.`)
-  const isAway = status === undefined || status === 408 || status === 429 || status >= 500 || status === 200
+  // An upload is finished with a 200 that may hold an error; 409 says that another change of the same object was under way.
+  const isAway = status === undefined || [200, 408, 409, 429].includes(status) || status >= 500
   if (isAway)
     return new Failure(
       'LAKE_STORE_UNREACHABLE',
