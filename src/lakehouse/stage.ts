@@ -12,7 +12,7 @@ import { findWrite } from './expired-writes.ts'
 import { writeStagedDeletes } from './going.ts'
 import type { NewManifest } from './iceberg/manifest-list.ts'
 import type { Snapshot, TableMetadata } from './iceberg/metadata.ts'
-import { findWriteIn, headOf, mainBranch, withoutBranch, withSnapshot } from './iceberg/snapshots.ts'
+import { findWriteIn, headOf, mainBranch, snapshotOf, withoutBranch, withSnapshot } from './iceberg/snapshots.ts'
 import { summaryOf } from './iceberg/summary.ts'
 import type { TableName } from './identifiers.ts'
 import { stagedStillApplies } from './publish.ts'
@@ -36,7 +36,26 @@ export async function stage(shop: Workshop, table: TableName, write: Stage): Pro
   const before = await heldBefore(shop, metadata, write)
   if (before !== undefined) return before
   const base = headOf(metadata, mainBranch)
+  try {
+    return await stageOn(shop, table, metadata, base, write)
+  } catch (error) {
+    // Its files may have gone with it in the middle of this: on what is there now it goes through.
+    const hasExpired = base !== undefined && !isKept((await shop.tables.load(table)).metadata, base)
+    if (hasExpired && write.connection === undefined) return stage(shop, table, write)
+    throw error
+  }
+}
 
+const isKept = (metadata: TableMetadata, snapshot: Snapshot): boolean =>
+  snapshotOf(metadata, snapshot['snapshot-id']) !== undefined
+
+async function stageOn(
+  shop: Workshop,
+  table: TableName,
+  metadata: TableMetadata,
+  base: Snapshot | undefined,
+  write: Stage,
+): Promise<StageResult> {
   const target = await targetOf(shop, metadata)
   const groups = await onConnection(shop, write, async connection => {
     const added = await writeRows(connection, write.rows, target)
