@@ -2,8 +2,10 @@
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eachOf } from '../../src/lakehouse/storage/each.ts'
 import { folderStorage } from '../../src/lakehouse/storage/folder.ts'
 import { mirrorPath, openMirror } from '../../src/lakehouse/storage/mirror.ts'
 import { openS3 } from '../../src/lakehouse/storage/s3.ts'
@@ -109,6 +111,34 @@ describe('a store that fails', () => {
     expect(failure.wayOut).toContain('AWS_ACCESS_KEY_ID')
     expect(failure.cause).toBeUndefined()
     expect(JSON.stringify(failure) + failure.stack).not.toContain(s3.credentials.secretAccessKey)
+  })
+})
+
+describe('a piece of work for every item', () => {
+  test('is done for each, so many at once', async () => {
+    let [now, most] = [0, 0]
+    const done: number[] = []
+    await eachOf([1, 2, 3, 4, 5, 6, 7], 3, async item => {
+      now += 1
+      most = Math.max(most, now)
+      await delay(item % 2)
+      now -= 1
+      done.push(item)
+    })
+    expect([done.sort(), most]).toEqual([[1, 2, 3, 4, 5, 6, 7], 3])
+    await eachOf([], 3, async () => expect.unreachable())
+  })
+
+  test('stops at the first that fails, and says so', async () => {
+    const begun: number[] = []
+    const work = eachOf([1, 2, 3, 4, 5], 2, async item => {
+      begun.push(item)
+      await delay(1)
+      if (item === 2) throw new Error('two')
+    })
+    await expect(work).rejects.toThrow('two')
+    await delay(10)
+    expect(begun.length).toBeLessThan(5)
   })
 })
 

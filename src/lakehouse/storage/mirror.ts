@@ -9,10 +9,10 @@
  * Any number of processes may share one.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../../../contracts/failures.ts'
-import { moveFile, withDisk, writeFileNew } from './disk.ts'
+import { moveFile, withDisk } from './disk.ts'
 import { eachOf } from './each.ts'
 
 export interface Mirror {
@@ -21,7 +21,8 @@ export interface Mirror {
   read(location: string): Promise<Buffer>
   /** Keeps a finished file as the copy of a location, away from where it was. */
   keepFile(fromPath: string, location: string): Promise<void>
-  keepBytes(location: string, bytes: string | Buffer): Promise<void>
+  /** Keeps a copy of what was sent, if it can: it is there to be fetched otherwise. */
+  keepBytes(location: string, bytes: Buffer): Promise<void>
   forget(locations: readonly string[]): Promise<void>
 }
 
@@ -131,10 +132,15 @@ export function openMirror({ folder, mostBytes, download, keptMs = hourMs }: Mir
       await added(size)
     },
     keepBytes: async (location, bytes) => {
+      const path = mirrorPath(folder, location)
       const unfinished = await temporary()
-      await writeFileNew(unfinished, bytes)
-      await moveFile(unfinished, mirrorPath(folder, location))
-      await added(Buffer.byteLength(bytes))
+      try {
+        await writeFile(unfinished, bytes)
+        await moveFile(unfinished, path)
+      } catch {
+        await rm(unfinished, { force: true })
+      }
+      await added(bytes.length)
     },
     forget: async locations => {
       for (const location of locations) await rm(mirrorPath(folder, location), { force: true }).catch(() => undefined)

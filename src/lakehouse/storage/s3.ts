@@ -12,6 +12,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { Failure } from '../../../contracts/failures.ts'
+import { eachOf } from './each.ts'
 import type { StoredFile } from './storage.ts'
 
 export interface StoreOptions {
@@ -55,7 +56,7 @@ const silentMs = 30_000
 const answerMs = 300_000
 const partBytes = 8 << 20
 const mostParts = 10_000
-const mostRemoved = 1_000
+const removedAtOnce = 16
 
 export function openS3({ endpoint, region, credentials }: StoreOptions): S3 {
   let started: Promise<Calls> | undefined
@@ -151,16 +152,14 @@ export function openS3({ endpoint, region, credentials }: StoreOptions): S3 {
         await pipeline(body, file)
         refuseCut(location, file.bytesWritten, length)
       }),
-    remove: async locations => {
-      for (const [bucket, places] of Map.groupBy(locations.map(placeOf), place => place.bucket)) {
-        for (let from = 0; from < places.length; from += mostRemoved) {
-          const objects = places.slice(from, from + mostRemoved).map(({ key }) => ({ Key: key }))
-          await asked(`s3://${bucket}`, ({ sdk, client }) =>
-            client.send(new sdk.DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } })),
-          )
-        }
-      }
-    },
+    // One by one: many at once want a checksum that not every store knows.
+    remove: locations =>
+      eachOf(locations, removedAtOnce, location =>
+        asked(location, ({ sdk, client }) => {
+          const { bucket, key } = placeOf(location)
+          return client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key: key }))
+        }),
+      ),
     list: location =>
       asked(location, async ({ sdk, client }) => {
         const { bucket, key } = placeOf(location)
