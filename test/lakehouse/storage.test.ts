@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { eachOf } from '../../src/lakehouse/storage/each.ts'
 import { folderStorage } from '../../src/lakehouse/storage/folder.ts'
 import { mirrorPath, openMirror } from '../../src/lakehouse/storage/mirror.ts'
@@ -82,16 +82,44 @@ describe('an S3-compatible store', () => {
 describe('a store that fails', () => {
   const location = 's3://lake/shop/file'
 
-  test('is tried again where the answer was lost, and what it did is not done twice', async () => {
+  const throughProxy = async () => {
     const proxy = await startProxy(s3.port)
-    closers.push(() => proxy.close())
     const calls = openS3({ ...store, endpoint: `http://127.0.0.1:${proxy.port}` })
+    onTestFinished(async () => {
+      calls.close()
+      await proxy.close()
+    })
+    return { proxy, calls }
+  }
+
+  test('is tried again where the answer was lost, and what it did is not done twice', async () => {
+    const { proxy, calls } = await throughProxy()
     proxy.cutAnswers(1)
     expect(await calls.create(`${location}-lost`, Buffer.from('once'))).toBe(true)
     expect(proxy.cuts).toBe(1)
     expect(await calls.create(`${location}-lost`, Buffer.from('twice'))).toBe(false)
     expect(String(await calls.read(`${location}-lost`))).toBe('once')
-    calls.close()
+  })
+
+  test('is tried again where it is busy, not for ever', async () => {
+    const { proxy, calls } = await throughProxy()
+    const busy = 'HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+    proxy.answerInstead(busy, 2)
+    expect(await calls.create(`${location}-busy`, Buffer.from('x'))).toBe(true)
+    proxy.answerInstead(busy, 1_000)
+    await expectFailure(calls.read(`${location}-busy`), 'LAKE_STORE_UNREACHABLE', /answered 503/)
+  })
+
+  test('a file that is cut off on its way is fetched again, whole', async () => {
+    const { proxy, calls } = await throughProxy()
+    const folder = temporaryDir()
+    const content = Buffer.alloc(20 << 20, 'abcdefg')
+    await writeFile(join(folder, 'sent'), content)
+    await calls.upload(join(folder, 'sent'), `${location}-large`)
+    proxy.cutAnswerAfter(10 << 20)
+    await calls.download(`${location}-large`, join(folder, 'fetched'))
+    expect(proxy.cuts).toBe(1)
+    expect((await readFile(join(folder, 'fetched'))).equals(content)).toBe(true)
   })
 
   test('that is away is waited for; a bucket that is not there is for people', async () => {
