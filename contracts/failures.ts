@@ -62,6 +62,13 @@ export const failures = {
   LAKE_CATALOG_REFUSED: t(
     'Correct `lakehouse` in aiworkflow.yaml, AIWORKFLOW_LAKE_TOKEN, or what the catalog lets this account do.',
   ),
+  LAKE_STORE_UNREACHABLE: away(
+    'Look whether the object store runs and can be reached; the run goes on when it answers.',
+  ),
+  LAKE_STORE_REFUSED: t(
+    'Correct `lakehouse` in aiworkflow.yaml, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what the store lets this account do.',
+  ),
+  LAKE_FILE_MISSING: t('Put the file back from a backup, or go back to a snapshot that does not need it.'),
   SNAPSHOT_MISSING: t('Read a snapshot that the table still has, or leave the version away.'),
   DELIVERY_ROLLED_BACK: t(
     'The delivery was taken back. To take it in again after all: `aiworkflow runs DIR replay RUN`, with its latest run.',

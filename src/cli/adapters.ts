@@ -9,6 +9,7 @@ import { ownerIsDead } from '../../bus/owner.ts'
 import { localPartitions } from '../../contracts/chain.ts'
 import { Failure } from '../../contracts/failures.ts'
 import { type ServerName, serverNames } from '../../contracts/tools/index.ts'
+import type { LakehouseOptions } from '../lakehouse/lakehouse.ts'
 import { Model, type ModelOptions } from '../model/model.ts'
 import { createClient } from '../model/providers.ts'
 import { StateDeliveryNotes } from '../state/delivery-notes.ts'
@@ -29,6 +30,9 @@ export interface Place {
   /** Told when a server goes away and when it is back. */
   readonly onTrouble: (message: string) => void
 }
+
+/** Of a workspace whose tables are in a store. */
+const storeWarehouseFolder = 'warehouse'
 
 /** Longer than a log keeps its messages. */
 const notesTtlMs = 14 * 24 * 60 * 60 * 1000
@@ -60,6 +64,28 @@ export async function openBus({ settings, secrets, own, onTrouble }: Place, stor
     ...(tls && { tls: tls.caFile === undefined ? {} : { ca: await certificate(tls.caFile) } }),
     ...(sasl && { sasl: { ...sasl, password: passwordOf(sasl.username, secrets) } }),
   })
+}
+
+/**
+ * Where the lakehouse keeps what. A store's warehouse has a folder here, too: for the catalog, for copies, for what is not finished.
+ * @throws Failure SETTING_INVALID for a store without keys.
+ */
+export function warehousePlace(
+  { directory, lakehouse: { warehouse } }: Settings,
+  { storeAccessKey, storeSecretKey, storeSessionToken }: Secrets,
+): Pick<LakehouseOptions, 'warehouseDir' | 'store'> {
+  if (warehouse.kind === 'folder') return { warehouseDir: warehouse.path }
+  if (storeAccessKey === undefined || storeSecretKey === undefined) {
+    throw new Failure('SETTING_INVALID', `lakehouse.warehouse is ${warehouse.url}, and there are no keys for it.`, {
+      wayOut: 'Give them in the environment as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+    })
+  }
+  const { url, endpoint, region, copiesMegabytes } = warehouse
+  const credentials = { accessKeyId: storeAccessKey, secretAccessKey: storeSecretKey, sessionToken: storeSessionToken }
+  return {
+    warehouseDir: join(directory, storeWarehouseFolder),
+    store: { url, endpoint, region, credentials, mostCopiedBytes: copiesMegabytes * 1e6 },
+  }
 }
 
 /** The tool servers that are elsewhere; `holder` is who calls them. */

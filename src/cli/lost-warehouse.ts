@@ -13,8 +13,11 @@ export async function refuseLostWarehouse(workspace: Workspace): Promise<void> {
   const loaded = (await stores.runs.all()).filter(({ progress }) => progress.bronze !== undefined)
   if (loaded.length === 0) return
   const deliveries = new Set(loaded.map(({ delivery }) => delivery.id))
-  const { warehouse } = settings.lakehouse
-  const place = warehouse.kind === 'folder' ? warehouse.path : warehouse.url
+  const { warehouse, catalog } = settings.lakehouse
+  const place =
+    warehouse.kind === 'folder'
+      ? warehouse.path
+      : `${warehouse.url}${catalog.kind === 'local' ? ` with its catalog in ${dir}/warehouse` : ''}`
   throw new Failure(
     'TABLE_MISSING',
     `The warehouse ${place} has no tables, though ${counted(deliveries.size, 'delivery was', 'deliveries were')} loaded: it was deleted or moved, or is not mounted.`,

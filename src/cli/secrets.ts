@@ -12,6 +12,11 @@ const names = {
   toolsToken: 'AIWORKFLOW_TOOLS_TOKEN',
   /** Sent to the Iceberg REST catalog. */
   lakeToken: 'AIWORKFLOW_LAKE_TOKEN',
+  /** With which the object store of `lakehouse.warehouse` is asked. */
+  storeAccessKey: 'AWS_ACCESS_KEY_ID',
+  storeSecretKey: 'AWS_SECRET_ACCESS_KEY',
+  /** Of keys that hold for a while. */
+  storeSessionToken: 'AWS_SESSION_TOKEN',
   /** Of the provider that `model` names; OPENAI_API_KEY will do where that is openai. */
   modelKey: 'AIWORKFLOW_MODEL_KEY',
 } as const

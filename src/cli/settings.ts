@@ -21,7 +21,9 @@ const SettingsFile = z.strictObject({
   state: text,
   namespace: text,
   tools: z.strictObject({ filesystem: text, lakehouse: text, metadata: text }).optional(),
-  lakehouse: z.strictObject({ catalog: text, warehouse: text }).optional(),
+  lakehouse: z
+    .strictObject({ catalog: text, warehouse: text, s3Endpoint: text, s3Region: text, s3CopiesMegabytes: count })
+    .optional(),
   engine: text,
   spark: z.strictObject({ master: text, home: text }).optional(),
   metadata: text,
@@ -48,9 +50,7 @@ export interface Settings {
       | { readonly kind: 'local' }
       /** `warehouse`: what the server calls it, where it has several. */
       | { readonly kind: 'rest'; readonly url: string; readonly warehouse?: string }
-    readonly warehouse:
-      | { readonly kind: 'folder'; readonly path: string }
-      | { readonly kind: 'store'; readonly url: string }
+    readonly warehouse: { readonly kind: 'folder'; readonly path: string } | StoreSettings
   }
   readonly engine: 'auto' | 'duckdb' | 'spark'
   /** Undefined: there is none. `home`: a folder with bin/spark-submit, instead of what is found. */
@@ -69,6 +69,17 @@ export interface Settings {
   readonly telemetry: 'local' | 'otlp'
   /** Where each value came from, for people who wonder why. */
   readonly sources: Readonly<Record<SettingName, SettingSource>>
+}
+
+export interface StoreSettings {
+  readonly kind: 'store'
+  /** `s3://bucket/path`. */
+  readonly url: string
+  /** Where the store is, unless it is AWS itself. */
+  readonly endpoint: string | undefined
+  readonly region: string
+  /** What copies of its files may take on this machine, about. */
+  readonly copiesMegabytes: number
 }
 
 export interface KafkaSettings {
@@ -103,6 +114,9 @@ const defaults = {
   'tools.metadata': 'local',
   'lakehouse.catalog': 'local',
   'lakehouse.warehouse': './warehouse',
+  'lakehouse.s3Endpoint': 'default',
+  'lakehouse.s3Region': 'us-east-1',
+  'lakehouse.s3CopiesMegabytes': '10000',
   engine: 'auto',
   'spark.master': 'none',
   'spark.home': 'auto',
@@ -116,9 +130,15 @@ const defaults = {
 export type SettingName = keyof typeof defaults
 export const settingNames = Object.keys(defaults) as SettingName[]
 
+/** What other programs call the same thing: asked after our own names, before the default. */
+const standardNames: { readonly [Name in SettingName]?: readonly string[] } = {
+  'lakehouse.s3Endpoint': ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
+  'lakehouse.s3Region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+}
+
 /** `kafka.sessionTimeoutMs` is AIWORKFLOW_KAFKA_SESSION_TIMEOUT_MS in the environment. */
 export const environmentName = (name: SettingName): string =>
-  `AIWORKFLOW_${name.replaceAll(/(?<=[a-z])(?=[A-Z])|\./g, '_').toUpperCase()}`
+  `AIWORKFLOW_${name.replaceAll(/(?<=[a-z0-9])(?=[A-Z])|\./g, '_').toUpperCase()}`
 
 export interface SettingsInput {
   readonly directory: string
@@ -128,7 +148,7 @@ export interface SettingsInput {
 }
 
 /**
- * Option > environment (`AIWORKFLOW_*`) > `aiworkflow.yaml` > default.
+ * Option > environment (`AIWORKFLOW_*`) > `aiworkflow.yaml` > what other programs call it in the environment > default.
  * @throws Failure SETTING_INVALID naming the place, what is valid, and for an unknown key the nearest known one.
  */
 export async function readSettings({ directory, options = {}, environment = {} }: SettingsInput): Promise<Settings> {
@@ -139,17 +159,22 @@ export async function readSettings({ directory, options = {}, environment = {} }
 
   const sources = {} as Record<SettingName, SettingSource>
   const read = <T>(name: SettingName, understand: (text: string) => T | undefined, valid: string): T => {
-    const given: [SettingSource, string | undefined][] = [
+    const others = (standardNames[name] ?? []).map(other => ['environment', environment[other] || undefined, other])
+    const given = [
       ['option', options[name]],
       ['environment', environment[environmentName(name)] || undefined],
       ['file', file[name]],
+      ...others,
       ['default', defaults[name]],
-    ]
-    const [source, text] = given.find((entry): entry is [SettingSource, string] => entry[1] !== undefined)!
+    ] as [SettingSource, string | undefined, string?][]
+    const [source, text = '', other] = given.find(entry => entry[1] !== undefined)!
     sources[name] = source
     const value = understand(text.trim())
     if (value !== undefined) return value
-    throw new Failure('SETTING_INVALID', `${placeOf(name, source)} is "${text}"; expected ${valid}`)
+    throw new Failure(
+      'SETTING_INVALID',
+      `${other === undefined ? placeOf(name, source) : `${other} in the environment`} is "${text}"; expected ${valid}`,
+    )
   }
 
   const engine = read('engine', oneOf('auto', 'duckdb', 'spark'), 'auto, duckdb or spark')
@@ -179,13 +204,21 @@ export async function readSettings({ directory, options = {}, environment = {} }
         restOf,
         'local or the http(s) address of an Iceberg REST catalog, perhaps with ?warehouse=NAME',
       ),
-      warehouse: read('lakehouse.warehouse', text => warehouseOf(root, text), 'a folder or s3://bucket/path'),
+      warehouse: withStore(
+        read('lakehouse.warehouse', text => warehouseOf(root, text), 'a folder or s3://bucket/path'),
+        {
+          endpoint: read('lakehouse.s3Endpoint', addressOf, 'default, or the http(s) address of an S3-compatible store')
+            .url,
+          region: read('lakehouse.s3Region', regionOf, "a region's name, like eu-central-1"),
+          copiesMegabytes: read('lakehouse.s3CopiesMegabytes', countOf(9_999_999), 'a number of megabytes, at least 1'),
+        },
+      ),
     },
     engine,
     spark: master === undefined ? undefined : { master, home },
     metadata: read('metadata', text => metadataOf(root, text), 'a folder or openmetadata:http(s)://…'),
     model: read('model', modelOf, 'none, provider:model, or the http(s) base address of an OpenAI-compatible server'),
-    modelUrl: read('modelUrl', modelUrlOf, 'default, or the http(s) base address of an OpenAI-compatible server').url,
+    modelUrl: read('modelUrl', addressOf, 'default, or the http(s) base address of an OpenAI-compatible server').url,
     modelCassette: read('modelCassette', text => cassetteOf(root, text), 'none, record:FILE or replay:FILE').cassette,
     telemetry: read('telemetry', oneOf('local', 'otlp'), 'local or otlp'),
     sources,
@@ -303,10 +336,20 @@ function restOf(text: string): Settings['lakehouse']['catalog'] | undefined {
   return { kind: 'rest', url: url.href, ...(warehouse && { warehouse }) }
 }
 
-function warehouseOf(root: string, text: string): Settings['lakehouse']['warehouse'] | undefined {
-  if (isUrl(text, 's3:')) return { kind: 'store', url: text }
+type Folder = { readonly kind: 'folder'; readonly path: string }
+
+function warehouseOf(root: string, text: string): Folder | Pick<StoreSettings, 'kind' | 'url'> | undefined {
+  const url = text.replace(/\/+$/, '')
+  if (/^s3:\/\/[a-z0-9][a-z0-9.-]{1,62}(?:\/[\w.=-]*[\w=-])*$/.test(url)) return { kind: 'store', url }
   return isPath(text) ? { kind: 'folder', path: resolve(root, text) } : undefined
 }
+
+const withStore = (
+  warehouse: Folder | Pick<StoreSettings, 'kind' | 'url'>,
+  store: Omit<StoreSettings, 'kind' | 'url'>,
+): Settings['lakehouse']['warehouse'] => (warehouse.kind === 'folder' ? warehouse : { ...warehouse, ...store })
+
+const regionOf = (text: string): string | undefined => (/^[\w-]{1,100}$/.test(text) ? text : undefined)
 
 function metadataOf(root: string, text: string): Settings['metadata'] | undefined {
   if (text.startsWith('openmetadata:')) {
@@ -323,7 +366,7 @@ function modelOf(text: string): Settings['model'] | undefined {
   return provider && model ? { kind: 'provider', provider, model } : undefined
 }
 
-function modelUrlOf(text: string): { readonly url: string | undefined } | undefined {
+function addressOf(text: string): { readonly url: string | undefined } | undefined {
   if (text === 'default') return { url: undefined }
   return isUrl(text, 'http:', 'https:') ? { url: text } : undefined
 }

@@ -9,8 +9,8 @@ import type { Settings } from './settings.ts'
 export const offerOf = ({ engine, spark }: Settings): EngineOffer => ({ setting: engine, spark: spark !== undefined })
 
 /** The Spark of the settings, undefined where they name none. Whether it is there shows when it is first needed. */
-export function sparkOf({ spark }: Settings, catalog: SparkCatalog): SparkCluster | undefined {
-  return spark && sparkCluster({ ...spark, home: spark.home ?? ownInstallation(), catalog })
+export function sparkOf({ spark }: Settings, catalog: () => SparkCatalog): SparkCluster | undefined {
+  return spark && sparkCluster({ ...spark, home: spark.home ?? ownInstallation(), catalog: catalog() })
 }
 
 /** What scripts/parts/spark.sh has installed beside the program, if it has. */

@@ -29,6 +29,7 @@ import {
   remoteServers,
   spanExporter,
   toolsSecret,
+  warehousePlace,
 } from './adapters.ts'
 import type { Secrets } from './secrets.ts'
 import type { Settings } from './settings.ts'
@@ -81,8 +82,7 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const dir = settings.directory
   const { metadata, lakehouse: lake } = settings
   if (metadata.kind !== 'files') throw notThere('metadata', metadata.kind)
-  const { warehouse, catalog: tables } = lake
-  if (warehouse.kind !== 'folder') throw notThere('lakehouse.warehouse', warehouse.kind)
+  const { catalog: tables } = lake
   if (!(await isFolder(metadata.path))) {
     throw new Failure('CATALOG_MISSING', `${dir} is no workspace: it has no catalog at ${metadata.path}.`, {
       wayOut: `Make one with: aiworkflow init ${dir}`,
@@ -115,21 +115,24 @@ export async function openWorkspace(settings: Settings, options: OpenOptions = {
   const lakehouse = lazily(() =>
     (options.lakehouse ?? same)(
       openLakehouse({
-        warehouseDir: warehouse.path,
+        ...tablesAt(),
         memoryLimit: `${embedded.memoryLimitBytes}B`,
-        rest,
       }),
     ),
   )
-  const rest =
-    tables.kind === 'rest' ? { url: tables.url, warehouse: tables.warehouse, token: secrets.lakeToken } : undefined
-  const spark = sparkOf(settings, { name: defaultCatalogName, warehouseDir: warehouse.path, rest })
+  const tablesAt = () => ({
+    ...warehousePlace(settings, secrets),
+    rest:
+      tables.kind === 'rest' ? { url: tables.url, warehouse: tables.warehouse, token: secrets.lakeToken } : undefined,
+  })
   const workplace: Workplace = {
     workspace: dir,
     catalog,
     store,
     engines: offerOf(settings),
-    spark,
+    get spark() {
+      return sparkOf(settings, () => ({ name: defaultCatalogName, ...tablesAt() }))
+    },
     get lakehouse() {
       return lakehouse.get()
     },

@@ -29,7 +29,7 @@ async function adopted(
   { metadata }: TableState,
   write: Adopt,
 ): Promise<Change<Omit<AppendResult, 'files'>>> {
-  const before = await findWrite(metadata, mainBranch, write.writeKey)
+  const before = await findWrite(shop.storage, metadata, mainBranch, write.writeKey)
   if (before !== undefined) {
     const result = {
       snapshotId: String(before['snapshot-id']),
@@ -52,7 +52,7 @@ async function adopted(
   const main = headOf(metadata, mainBranch)
   const own = (await shop.reader.manifests(head)).filter(manifest => manifest.snapshotId === head['snapshot-id'])
   const summary = summaryOnto({ 'added-records': '0', ...head.summary, ...keyedSummary(write) }, main)
-  const snapshot = await writeSnapshot(shop.reader, metadata, main, own, summary)
+  const snapshot = await writeSnapshot(shop, metadata, main, own, summary)
   return {
     kind: 'write',
     metadata: withoutBranch(withSnapshot(metadata, mainBranch, snapshot), write.branch),

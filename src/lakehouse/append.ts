@@ -27,17 +27,15 @@ import {
 export async function append(shop: Workshop, table: TableName, write: Append): Promise<AppendResult> {
   const branch = write.branch ?? mainBranch
   const { metadata } = await shop.tables.load(table)
-  const before = await findWrite(metadata, branch, write.writeKey)
+  const before = await findWrite(shop.storage, metadata, branch, write.writeKey)
   if (before !== undefined) return doneBefore(before)
   if (branch !== mainBranch && headOf(metadata, branch) === undefined) throw branchMissing(branch)
 
-  const scratchDir = await shop.engine.scratchDir()
-  const files = await onConnection(shop, write, connection =>
-    writeRows(connection, write.select, targetOf(metadata, scratchDir)),
-  )
-  const manifests = await writeManifests(metadata, [ofCurrentSpec(metadata, files)])
+  const target = await targetOf(shop, metadata)
+  const files = await onConnection(shop, write, connection => writeRows(connection, write.select, target))
+  const manifests = await writeManifests(shop.storage, metadata, [ofCurrentSpec(metadata, files)])
   const result = await shop.tables.change(table, current => appended(shop, current, branch, write, files, manifests))
-  if (result.alreadyDone) await discardWrite(files, manifests)
+  if (result.alreadyDone) await discardWrite(shop, files, manifests)
   return result
 }
 
@@ -49,12 +47,12 @@ async function appended(
   files: readonly DataFile[],
   manifests: readonly NewManifest[],
 ): Promise<Change<AppendResult>> {
-  const before = await findWrite(metadata, branch, write.writeKey)
+  const before = await findWrite(shop.storage, metadata, branch, write.writeKey)
   if (before !== undefined) return { kind: 'none', result: doneBefore(before) }
   const parent = headOf(metadata, branch)
   if (parent === undefined && branch !== mainBranch) throw branchMissing(branch)
   const summary = summaryOf(files, parent, keyedSummary(write))
-  const snapshot = await writeSnapshot(shop.reader, metadata, parent, manifests, summary)
+  const snapshot = await writeSnapshot(shop, metadata, parent, manifests, summary)
   const result = {
     snapshotId: String(snapshot['snapshot-id']),
     addedRows: countOf(snapshot, 'added-records'),

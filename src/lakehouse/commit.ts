@@ -13,8 +13,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '../../contracts/failures.ts'
 import type { IcebergCatalog, TableState } from './catalog/catalog.ts'
 import { parseMetadata, type TableMetadata } from './iceberg/metadata.ts'
-import { discard, readLocation } from './iceberg/storage.ts'
 import { type TableName, tableText } from './identifiers.ts'
+import type { Storage } from './storage/storage.ts'
 
 export type { TableState } from './catalog/catalog.ts'
 
@@ -34,13 +34,13 @@ export interface Tables {
 const attempts = 100
 const longestPauseMs = 200
 
-export function tablesOf(catalog: IcebergCatalog): Tables {
+export function tablesOf(catalog: IcebergCatalog, storage: Storage): Tables {
   const queues = new Map<string, Promise<unknown>>()
 
   const find = async (table: TableName): Promise<TableState | undefined> => {
     for (let location = await catalog.load(table); location !== undefined; ) {
       try {
-        return { metadata: parseMetadata((await readLocation(location)).toString('utf8'), location), location }
+        return { metadata: parseMetadata((await storage.read(location)).toString('utf8'), location), location }
       } catch (error) {
         // Old metadata is removed after some commits: a reader that was slow looks again, unless nothing has moved.
         const now = await catalog.load(table)
@@ -66,7 +66,7 @@ export function tablesOf(catalog: IcebergCatalog): Tables {
     if (change.kind === 'none') return change
     // Should the swap throw, nobody knows whether the table moved: then everything stays where it is.
     if (await catalog.commit(table, current, change.metadata)) return change
-    await discard(change.files)
+    await storage.discard(change.files)
     return undefined
   }
 

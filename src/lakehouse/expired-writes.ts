@@ -10,7 +10,7 @@ import { Failure } from '../../contracts/failures.ts'
 import { formatMetadataJson, parseMetadataJson } from './iceberg/json.ts'
 import type { Snapshot, TableMetadata } from './iceberg/metadata.ts'
 import { findWriteIn, headOf, mainBranch, writeKeyProperty } from './iceberg/snapshots.ts'
-import { readLocation, writeNew } from './iceberg/storage.ts'
+import type { Storage } from './storage/storage.ts'
 
 export const expiredWritesProperty = 'aiworkflow.expired-writes'
 
@@ -26,25 +26,31 @@ const file = z.strictObject({ writes: z.array(expired) })
 
 /** The snapshot that holds a write, in the history of a branch or expired from it. */
 export async function findWrite(
+  storage: Storage,
   metadata: TableMetadata,
   branch: string,
   writeKey: string,
 ): Promise<Snapshot | undefined> {
   const found = findWriteIn(metadata, branch, writeKey)
   if (found !== undefined || (branch !== mainBranch && headOf(metadata, branch) === undefined)) return found
-  return (await load(metadata)).byKey.get(writeKey)
+  return (await load(storage, metadata)).byKey.get(writeKey)
 }
 
 /** Newest first. */
-export async function expiredWrites(metadata: TableMetadata): Promise<readonly Snapshot[]> {
-  return (await load(metadata)).writes
+export async function expiredWrites(storage: Storage, metadata: TableMetadata): Promise<readonly Snapshot[]> {
+  return (await load(storage, metadata)).writes
 }
 
 /** Writes the file of all that have expired, these newest ones first, and answers where it is. */
-export async function keepExpired(metadata: TableMetadata, expiring: readonly Snapshot[]): Promise<string> {
+export async function keepExpired(
+  storage: Storage,
+  metadata: TableMetadata,
+  expiring: readonly Snapshot[],
+): Promise<string> {
   const kept = expiring.filter(({ summary }) => summary[writeKeyProperty] !== undefined)
   const location = `${metadata.location}/metadata/expired-writes-${randomUUID()}.json`
-  await writeNew(location, formatMetadataJson({ writes: [...kept, ...(await expiredWrites(metadata))] }))
+  const writes = [...kept, ...(await expiredWrites(storage, metadata))]
+  await storage.writeNew(location, formatMetadataJson({ writes }))
   return location
 }
 
@@ -57,12 +63,12 @@ const none: Loaded = { writes: [], byKey: new Map() }
 const loaded = new Map<string, Loaded>()
 const mostLoaded = 50
 
-async function load({ properties }: TableMetadata): Promise<Loaded> {
+async function load(storage: Storage, { properties }: TableMetadata): Promise<Loaded> {
   const location = properties[expiredWritesProperty]
   if (location === undefined) return none
   const known = loaded.get(location)
   if (known !== undefined) return known
-  const parsed = file.safeParse(parseMetadataJson((await readLocation(location)).toString('utf8')))
+  const parsed = file.safeParse(parseMetadataJson((await storage.read(location)).toString('utf8')))
   if (!parsed.success)
     throw new Failure(
       'TABLE_INCOMPATIBLE',

@@ -8,12 +8,12 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { type Target, writeDeletes } from './engine/copy.ts'
 import type { DataFile, LiveFile } from './iceberg/data-file.ts'
 import { currentSchema, partitionSpecOf, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
-import { pathOf } from './iceberg/storage.ts'
-import { quoteIdentifier, quoteList } from './identifiers.ts'
+import { quoteIdentifier } from './identifiers.ts'
 import { hashesOf, leastIndexedRows, rowsWithKeys } from './key-index.ts'
 import { conditionSql, fileHoldsOnly, fileMayHold, keysMayMeet, manifestMayHold } from './narrow.ts'
-import { deletesSql, type LiveFiles, type ManifestReader, mayApply, positionsSql } from './scan.ts'
+import { deletesSql, type LiveFiles, type ManifestReader, mayApply, paths, positionsSql } from './scan.ts'
 import type { FilesOfSpec } from './snapshot-writer.ts'
+import type { Storage } from './storage/storage.ts'
 import type { Stage } from './write.ts'
 
 interface Going {
@@ -38,9 +38,9 @@ export async function writeStagedDeletes(
   const inScope = await reader.files(base, manifest => manifestMayHold(metadata, manifest, write.scope))
   const existing = { ...inScope, data: inScope.data.filter(file => fileMayHold(metadata, file, write.scope)) }
   if (existing.data.length === 0) return []
-  const selects = [...(await keyed(connection, existing, going)), ...named(existing, going)]
+  const selects = [...(await keyed(connection, existing, going)), ...(await named(existing, going))]
   if (selects.length === 0) return []
-  const { locations, partitions } = byPartition(existing.data)
+  const { locations, partitions } = byPartition(target.storage, existing.data)
   await connection.run(
     'CREATE OR REPLACE TEMP TABLE _data_files (path VARCHAR, location VARCHAR, partition_number INTEGER)',
   )
@@ -68,21 +68,24 @@ export async function writeStagedDeletes(
 
 /** Rows with the key of a new row. */
 async function keyed(connection: DuckDBConnection, existing: LiveFiles, going: Going): Promise<string[]> {
-  const { metadata, added, write } = going
+  const { metadata, added, write, target } = going
   const { keyColumns } = write
   if (added.length === 0 || keyColumns.length === 0) return []
   const meeting = existing.data.filter(file => keysMayMeet(metadata, file, added, keyColumns))
   const most = Math.max(leastIndexedRows, indexFactor * added.reduce((sum, file) => sum + file.rows, 0))
   const indexed = meeting.filter(file => file.rows >= most && fileHoldsOnly(metadata, file, write.scope))
   const through = meeting.filter(file => !indexed.includes(file))
-  const fresh = `read_parquet(${quoteList(added.map(file => pathOf(file.location)))})`
+  const fresh = `read_parquet(${await paths(target.storage, added)})`
   const same = keyColumns
     .map(quoteIdentifier)
     .map(key => `fresh.${key} IS NOT DISTINCT FROM existing.${key}`)
     .join(' AND ')
   const selects: string[] = []
   if (through.length > 0) {
-    const rows = positionsSql(currentSchema(metadata), { data: through, deletes: existing.deletes })
+    const rows = await positionsSql(target.storage, currentSchema(metadata), {
+      data: through,
+      deletes: existing.deletes,
+    })
     selects.push(`SELECT existing.__path, existing.__position
       FROM (SELECT * FROM ${rows} AS existing WHERE ${conditionSql(write.scope)}) AS existing SEMI JOIN ${fresh} AS fresh ON ${same}`)
   }
@@ -96,7 +99,7 @@ async function lookedUp(
   files: readonly LiveFile[],
   deletes: readonly LiveFile[],
   fresh: string,
-  { metadata, write }: Going,
+  { metadata, write, target }: Going,
 ): Promise<string> {
   const { fields } = currentSchema(metadata)
   const keys = write.keyColumns.map(name => fields.find(field => field.name === name)!)
@@ -104,8 +107,8 @@ async function lookedUp(
   await connection.run('CREATE OR REPLACE TEMP TABLE _looked_up (__path VARCHAR, __position BIGINT)')
   const appender = await connection.createAppender('_looked_up')
   for (const file of files) {
-    for (const position of await rowsWithKeys(connection, metadata, file, keys, hashes)) {
-      appender.appendVarchar(pathOf(file.location))
+    for (const position of await rowsWithKeys(connection, target.storage, metadata, file, keys, hashes)) {
+      appender.appendVarchar(target.storage.pathOf(file.location))
       appender.appendBigInt(BigInt(position))
       appender.endRow()
     }
@@ -113,29 +116,30 @@ async function lookedUp(
   appender.closeSync()
   const applied = deletes.filter(item => files.some(file => mayApply(item, file)))
   const rows = 'SELECT __path, __position FROM _looked_up AS found'
-  return applied.length === 0 ? rows : `${rows} ANTI JOIN ${deletesSql(applied)} AS gone USING (__path, __position)`
+  if (applied.length === 0) return rows
+  return `${rows} ANTI JOIN ${await deletesSql(target.storage, applied)} AS gone USING (__path, __position)`
 }
 
 /** Rows that the caller names. */
-function named(existing: LiveFiles, { metadata, write }: Going): string[] {
+async function named(existing: LiveFiles, { metadata, write, target }: Going): Promise<string[]> {
   const { alsoDelete, scope } = write
   if (alsoDelete === undefined) return []
   const data = existing.data.filter(file => fileMayHold(metadata, file, alsoDelete))
   if (data.length === 0) return []
-  const rows = positionsSql(currentSchema(metadata), { data, deletes: existing.deletes })
+  const rows = await positionsSql(target.storage, currentSchema(metadata), { data, deletes: existing.deletes })
   return [
     `SELECT __path, __position FROM ${rows} AS existing WHERE ${conditionSql(scope)} AND ${conditionSql(alsoDelete)}`,
   ]
 }
 
-function byPartition(files: readonly LiveFile[]) {
+function byPartition(storage: Storage, files: readonly LiveFile[]) {
   const partitions: { specId: number; partition: LiveFile['partition'] }[] = []
   const numbers = new Map<string, number>()
   const locations = files.map(({ location, specId, partition }) => {
     const key = JSON.stringify([specId, ...partition.map(value => [typeof value, String(value)])])
     const number = numbers.get(key) ?? partitions.push({ specId, partition }) - 1
     numbers.set(key, number)
-    return { path: pathOf(location), location, number }
+    return { path: storage.pathOf(location), location, number }
   })
   return { locations, partitions }
 }

@@ -13,9 +13,11 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { Failure } from '../../contracts/failures.ts'
 import type { LiveFile } from './iceberg/data-file.ts'
 import type { SchemaField, TableMetadata } from './iceberg/metadata.ts'
-import { pathOf, withDisk } from './iceberg/storage.ts'
 import { duckdbType } from './iceberg/types.ts'
-import { quoteIdentifier, quoteLiteral } from './identifiers.ts'
+import { quoteIdentifier } from './identifiers.ts'
+import { paths } from './scan.ts'
+import { withDisk } from './storage/disk.ts'
+import type { Storage } from './storage/storage.ts'
 
 /** Below this many rows a file is read through: that is as fast. */
 export const leastIndexedRows = 100_000
@@ -58,36 +60,38 @@ export async function hashesOf(
 /** The rows of a data file that have one of the keys. */
 export async function rowsWithKeys(
   connection: DuckDBConnection,
+  storage: Storage,
   metadata: TableMetadata,
   file: LiveFile,
   keys: readonly SchemaField[],
   hashes: readonly KeyHash[],
 ): Promise<number[]> {
-  const path = indexPath(metadata, file, keys)
+  const path = indexPath(storage, metadata, file, keys)
   const known = await open(path, 'r').catch(() => undefined)
   // One that is cut off, say by a disk that was full under another program, is made again.
   const found = known && (await lookUp(known, hashes).finally(() => known.close()))
   if (found !== undefined) return found
-  const made = await withDisk(() => buildIndex(connection, file, keys, path))
+  const made = await withDisk(() => buildIndex(connection, storage, file, keys, path))
   const rows = await lookUp(made, hashes).finally(() => made.close())
   if (rows !== undefined) return rows
   throw new Failure('ENGINE_FAILED', `The index of keys of ${file.location} cannot be read back.`)
 }
 
 /** By field ids: a column that is renamed stays the key it was. */
-function indexPath(metadata: TableMetadata, file: LiveFile, keys: readonly SchemaField[]): string {
-  const name = `${basename(pathOf(file.location))}.${keys.map(({ id }) => id).join('-')}.${layout}`
-  return join(pathOf(metadata.location), indexFolder, name)
+function indexPath(storage: Storage, metadata: TableMetadata, file: LiveFile, keys: readonly SchemaField[]): string {
+  const name = `${basename(file.location)}.${keys.map(({ id }) => id).join('-')}.${layout}`
+  return join(storage.pathOf(metadata.location), indexFolder, name)
 }
 
 async function buildIndex(
   connection: DuckDBConnection,
+  storage: Storage,
   file: LiveFile,
   keys: readonly SchemaField[],
   path: string,
 ): Promise<FileHandle> {
   const map = keys.map(({ id, type }) => `${id}: {name: 'c${id}', type: '${duckdbType(type)}', default_value: NULL}`)
-  const source = `read_parquet(${quoteLiteral(pathOf(file.location))}, schema = MAP {${map.join(', ')}}, file_row_number = true)`
+  const source = `read_parquet(${await paths(storage, [file])}, schema = MAP {${map.join(', ')}}, file_row_number = true)`
   const stream = await connection.stream(
     `SELECT ${hashSql(keys.map(({ id }) => `c${id}`))}, CAST(file_row_number AS UINTEGER) FROM ${source} ORDER BY 1, 2`,
   )

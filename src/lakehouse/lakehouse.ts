@@ -1,9 +1,9 @@
 /**
- * The lakehouse: Apache Iceberg v2 tables in a folder, written by DuckDB and committed from here.
+ * The lakehouse: Apache Iceberg v2 tables in a folder or an S3-compatible store, written by DuckDB and committed from here.
  *
  * Owns the warehouse directory: `catalog.sqlite` (which tables there are, unless a REST catalog knows), `<namespace>/<table>/data` and
  * `/metadata`, `<namespace>/<table>/index` (where keys stand in large files; made again when it is gone), and `.scratch` (unfinished
- * files). Spark, PyIceberg and other engines may read and write the same tables at the same
+ * files). Where the tables are in a store, it has `.copies` of their files instead, which may go at any time. Spark, PyIceberg and other engines may read and write the same tables at the same
  * time through the same catalog. Invariants:
  *  1. What a reader sees is always one whole snapshot: files first, then one compare-and-swap of a catalog row.
  *  2. A write key is committed at most once in a branch's history, however many writers try it at once.
@@ -34,6 +34,9 @@ import { publish } from './publish.ts'
 import { type QueryOptions, type QueryResult, query } from './query.ts'
 import { manifestReader, positionsSql, rowsSql } from './scan.ts'
 import { stage } from './stage.ts'
+import { folderStorage } from './storage/folder.ts'
+import { openS3, type StoreOptions } from './storage/s3.ts'
+import { objectStorage } from './storage/store.ts'
 import {
   addColumns,
   createTable,
@@ -65,6 +68,7 @@ export { mainBranch, replacesWithinProperty, writeKeyProperty } from './iceberg/
 export { quoteIdentifier, quoteLiteral, type TableName, tableText } from './identifiers.ts'
 export type { Maintained, MaintainPolicy } from './maintenance/maintain.ts'
 export type { QueryOptions, QueryResult } from './query.ts'
+export type { StoreOptions } from './storage/s3.ts'
 export type { SnapshotDescription, TableDefinition, TableDescription } from './tables.ts'
 export type { Append, AppendResult, Condition, Publish, PublishResult, Stage, StageResult } from './write.ts'
 
@@ -76,6 +80,8 @@ export interface LakehouseOptions {
   readonly warehouseDir: string
   /** The name of the catalog in the warehouse, which other engines have to use too. */
   readonly catalogName?: string | undefined
+  /** An S3-compatible store that has the tables' files; the warehouse folder keeps copies of those it reads. */
+  readonly store?: (StoreOptions & { readonly mostCopiedBytes: number }) | undefined
   /** An Iceberg REST catalog instead of the one in the warehouse. */
   readonly rest?: RestCatalogOptions | undefined
   /** The engine's memory limit in DuckDB's spelling, e.g. `1GB`; what exceeds it goes to the warehouse's disk. */
@@ -143,16 +149,27 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
       `The warehouse path ${warehouseDir} has one of ? # * [ ], which engines read as patterns.`,
     )
   }
+  const s3 = options.store && openS3(options.store)
+  const storage =
+    s3 === undefined || options.store === undefined
+      ? folderStorage(warehouseDir)
+      : objectStorage({
+          s3,
+          url: options.store.url,
+          folder: join(warehouseDir, '.copies'),
+          mostBytes: options.store.mostCopiedBytes,
+        })
   const catalog =
     options.rest === undefined
-      ? openSqliteCatalog(join(warehouseDir, 'catalog.sqlite'), options.catalogName ?? defaultCatalogName)
+      ? openSqliteCatalog(join(warehouseDir, 'catalog.sqlite'), options.catalogName ?? defaultCatalogName, storage)
       : openRestCatalog(options.rest)
-  const tables = tablesOf(catalog)
-  const engine = duckdbEngine({ warehouseDir, memoryLimit: options.memoryLimit ?? '1GB' })
-  const shop = { tables, engine, reader: manifestReader() }
+  const tables = tablesOf(catalog, storage)
+  const memoryLimit = options.memoryLimit ?? '1GB'
+  const engine = duckdbEngine({ warehouseDir, readableDir: storage.folder, memoryLimit })
+  const shop = { tables, engine, storage, reader: manifestReader(storage) }
 
   return {
-    createTable: (table, definition) => createTable(tables, warehouseDir, table, definition),
+    createTable: (table, definition) => createTable(tables, storage, table, definition),
     addColumns: (table, columns) => addColumns(tables, table, columns),
     divide: (table, partition) => divideTable(tables, table, partition),
     evolve: (table, evolution) => evolve(tables, table, evolution),
@@ -166,16 +183,16 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
     openBranch: (table, branch, snapshotId) => openBranch(tables, table, branch, snapshotId),
     dropBranch: (table, branch) => dropBranch(tables, table, branch),
     history: async (table, version) => historyOf((await tables.load(table)).metadata, version?.branch ?? mainBranch),
-    writes: async table => writesOf((await tables.load(table)).metadata),
+    writes: async table => writesOf(storage, (await tables.load(table)).metadata),
     findWrite: async (table, writeKey, branch) =>
-      findWriteOf((await tables.load(table)).metadata, branch ?? mainBranch, writeKey),
+      findWriteOf(storage, (await tables.load(table)).metadata, branch ?? mainBranch, writeKey),
     relation: async (table, version) => {
       const { metadata } = await tables.load(table)
       const sqlOf = version?.positions === true ? positionsSql : rowsSql
       const snapshot = snapshotAt(metadata, version ?? {})
       const own = (manifest: { snapshotId: bigint }) => manifest.snapshotId === snapshot?.['snapshot-id']
       const files = await shop.reader.files(snapshot, version?.added === true ? own : undefined)
-      return sqlOf(currentSchema(metadata), files)
+      return sqlOf(storage, currentSchema(metadata), files)
     },
     withConnection: work => engine.withConnection(work),
     maintain: (table, policy, nowMs = Date.now()) => maintain(shop, table, policy, nowMs),
@@ -184,6 +201,7 @@ export function openLakehouse(options: LakehouseOptions): Lakehouse {
     close: async () => {
       await engine.close()
       await catalog.close()
+      s3?.close()
     },
   }
 }

@@ -22,7 +22,6 @@ import {
   withoutBranch,
   withSnapshot,
 } from './iceberg/snapshots.ts'
-import { pathOf, readLocation } from './iceberg/storage.ts'
 import { summaryOnto } from './iceberg/summary.ts'
 import type { TableName } from './identifiers.ts'
 import { deletesSql } from './scan.ts'
@@ -34,7 +33,7 @@ export function publish(shop: Workshop, table: TableName, write: Publish): Promi
 }
 
 async function published(shop: Workshop, { metadata }: TableState, write: Publish): Promise<Change<PublishResult>> {
-  const before = await findWrite(metadata, mainBranch, write.writeKey)
+  const before = await findWrite(shop.storage, metadata, mainBranch, write.writeKey)
   if (before !== undefined) {
     const result = resultOf('already', before)
     if (headOf(metadata, write.branch) === undefined) return { kind: 'none', result }
@@ -58,7 +57,7 @@ async function published(shop: Workshop, { metadata }: TableState, write: Publis
 
   const main = headOf(metadata, mainBranch)
   const manifests = await stagedManifests(shop, head)
-  const snapshot = await writeSnapshot(shop.reader, metadata, main, manifests, summaryOnto(head.summary, main))
+  const snapshot = await writeSnapshot(shop, metadata, main, manifests, summaryOnto(head.summary, main))
   return {
     kind: 'write',
     metadata: withoutBranch(withSnapshot(metadata, mainBranch, snapshot), write.branch),
@@ -74,11 +73,12 @@ export async function stagedStillApplies(shop: Workshop, metadata: TableMetadata
   const deletes = (await stagedManifests(shop, head)).filter(manifest => manifest.content === 'position-deletes')
   if (deletes.length === 0) return true
   const live = await shop.reader.files(headOf(metadata, mainBranch))
-  const paths = new Set(live.data.map(file => pathOf(file.location)))
+  const paths = new Set(live.data.map(file => shop.storage.pathOf(file.location)))
   for (const manifest of deletes) {
-    const files = decodeManifest(await readLocation(manifest.location), manifest)
+    const files = decodeManifest(await shop.storage.read(manifest.location), manifest)
+    const gone = await deletesSql(shop.storage, files)
     const named = await shop.engine.withConnection(connection =>
-      connection.runAndReadAll(`SELECT DISTINCT __path FROM ${deletesSql(files)}`),
+      connection.runAndReadAll(`SELECT DISTINCT __path FROM ${gone}`),
     )
     if (named.getRows().some(([path]) => !paths.has(String(path)))) return false
   }

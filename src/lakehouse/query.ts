@@ -18,6 +18,7 @@ import { currentSchema, type TableMetadata } from './iceberg/metadata.ts'
 import { headOf, mainBranch } from './iceberg/snapshots.ts'
 import { quoteIdentifier, quoteLiteral, type TableName, tableText } from './identifiers.ts'
 import { type ManifestReader, rowsSql } from './scan.ts'
+import type { Storage } from './storage/storage.ts'
 import { type Moment, schemaOfSnapshot, snapshotAtMoment } from './time-travel.ts'
 import { branchMissing } from './write.ts'
 
@@ -50,6 +51,7 @@ interface Parts {
   readonly tables: Tables
   readonly engine: Engine
   readonly reader: ManifestReader
+  readonly storage: Storage
   readonly list: () => Promise<readonly TableName[]>
 }
 
@@ -57,7 +59,7 @@ export async function query(parts: Parts, sql: string, options: QueryOptions = {
   const text = /^\s*show\s+tables\s*;?\s*$/i.test(sql) ? showTables : sql
   const read = await parts.engine.withConnection(connection => readStatement(connection, text))
   const tables = await parts.list()
-  const wanted = tables.filter(table => read.everything || read.tables.some(name => refersTo(name, table)))
+  const isNamed = (table: TableName) => read.tables.some(name => refersTo(name, table))
   return parts.engine.withReader(
     async connection => {
       const namespaces = [...new Set(tables.map(table => table.namespace))]
@@ -68,7 +70,10 @@ export async function query(parts: Parts, sql: string, options: QueryOptions = {
           `SET search_path = ${quoteLiteral(['main', ...namespaces].map(quoteIdentifier).join(','))}`,
         )
       }
-      for (const table of wanted) await createView(connection, parts, table, options, read.everything)
+      for (const table of tables.filter(isNamed)) await createView(connection, parts, table, options)
+      // Others are only listed: their rows are nobody's to fetch, and one that cannot be read fails nothing.
+      for (const table of read.everything ? tables.filter(item => !isNamed(item)) : [])
+        await createListed(connection, parts, table)
       for (const view of read.views) await createMomentView(connection, parts, tables, view)
     },
     connection => run(connection, read.text, options.limit ?? defaultLimit),
@@ -176,7 +181,7 @@ async function createMomentView(
 
 async function momentSql(parts: Parts, table: TableName, metadata: TableMetadata, moment: Moment): Promise<string> {
   const snapshot = snapshotAtMoment(table, metadata, moment)
-  return rowsSql(schemaOfSnapshot(metadata, snapshot), await parts.reader.files(snapshot))
+  return rowsSql(parts.storage, schemaOfSnapshot(metadata, snapshot), await parts.reader.files(snapshot))
 }
 
 /** The value of the expression in AT (…), which names no column, as DuckDB works it out. */
@@ -237,26 +242,30 @@ function refersTo(name: Name, table: TableName): boolean {
   return same(name.name, table.name) && (name.schema === '' || same(name.schema, table.namespace))
 }
 
-/** A view of the table. One that cannot be read fails the statement only if the statement names it. */
+/** A view of the table. */
 async function createView(
   connection: DuckDBConnection,
   parts: Parts,
   table: TableName,
   options: QueryOptions,
-  lenient: boolean,
 ): Promise<void> {
-  try {
-    const { metadata } = await parts.tables.load(table)
-    const own = options.branches?.[tableText(table)]
-    if (own !== undefined && headOf(metadata, own) === undefined) throw branchMissing(own)
-    const head = headOf(metadata, own ?? options.branch ?? mainBranch) ?? headOf(metadata, mainBranch)
-    const rows = rowsSql(currentSchema(metadata), await parts.reader.files(head))
-    const name = `${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)}`
-    await connection.run(`CREATE VIEW ${name} AS SELECT * FROM ${rows}`)
-  } catch (error) {
-    if (!lenient) throw error
-  }
+  const { metadata } = await parts.tables.load(table)
+  const own = options.branches?.[tableText(table)]
+  if (own !== undefined && headOf(metadata, own) === undefined) throw branchMissing(own)
+  const head = headOf(metadata, own ?? options.branch ?? mainBranch) ?? headOf(metadata, mainBranch)
+  const rows = await rowsSql(parts.storage, currentSchema(metadata), await parts.reader.files(head))
+  await connection.run(`CREATE VIEW ${viewName(table)} AS SELECT * FROM ${rows}`)
 }
+
+/** A view of the table's columns, with no rows. */
+async function createListed(connection: DuckDBConnection, parts: Parts, table: TableName): Promise<void> {
+  const found = await parts.tables.find(table).catch(() => undefined)
+  if (found === undefined) return
+  const rows = await rowsSql(parts.storage, currentSchema(found.metadata), { data: [], deletes: [] })
+  await connection.run(`CREATE VIEW ${viewName(table)} AS SELECT * FROM ${rows}`)
+}
+
+const viewName = ({ namespace, name }: TableName) => `${quoteIdentifier(namespace)}.${quoteIdentifier(name)}`
 
 async function run(connection: DuckDBConnection, sql: string, limit: number): Promise<QueryResult> {
   const result = await connection.streamAndReadUntil(sql, limit + 1)

@@ -9,9 +9,9 @@ import { deletePathId, deletePositionId, type LiveFile } from './iceberg/data-fi
 import { decodeManifest } from './iceberg/manifest.ts'
 import { decodeManifestList, type ManifestListEntry } from './iceberg/manifest-list.ts'
 import type { Snapshot, TableSchema } from './iceberg/metadata.ts'
-import { pathOf, readLocation } from './iceberg/storage.ts'
 import { duckdbType } from './iceberg/types.ts'
 import { quoteIdentifier, quoteList } from './identifiers.ts'
+import type { Storage } from './storage/storage.ts'
 
 /** Reads manifests, which never change, and keeps the most recent ones. */
 export interface ManifestReader {
@@ -27,11 +27,11 @@ export interface LiveFiles {
 
 const manifestsKept = 2_000
 
-export function manifestReader(): ManifestReader {
+export function manifestReader(storage: Storage): ManifestReader {
   const kept = new Map<string, readonly LiveFile[]>()
   const read = async (manifest: ManifestListEntry): Promise<readonly LiveFile[]> => {
     const key = `${manifest.location} ${manifest.sequence}`
-    const found = kept.get(key) ?? decodeManifest(await readLocation(manifest.location), manifest)
+    const found = kept.get(key) ?? decodeManifest(await storage.read(manifest.location), manifest)
     kept.delete(key)
     kept.set(key, found)
     if (kept.size > manifestsKept) kept.delete(kept.keys().next().value ?? '')
@@ -40,7 +40,7 @@ export function manifestReader(): ManifestReader {
   const manifests = async (snapshot: Snapshot | undefined) => {
     if (snapshot === undefined) return []
     const location = snapshot['manifest-list']
-    return decodeManifestList(await readLocation(location), location)
+    return decodeManifestList(await storage.read(location), location)
   }
   return {
     manifests,
@@ -56,40 +56,52 @@ export function manifestReader(): ManifestReader {
 }
 
 /** A relation of the table's rows, to stand in a FROM of DuckDB. */
-export function rowsSql(schema: TableSchema, files: LiveFiles): string {
-  return relationSql(schema, files, [])
+export function rowsSql(storage: Storage, schema: TableSchema, files: LiveFiles): Promise<string> {
+  return relationSql(storage, schema, files, [])
 }
 
 /** The same with `__path` (local path of the data file) and `__position` (row in it): what a delete is about. */
-export function positionsSql(schema: TableSchema, files: LiveFiles): string {
-  return relationSql(schema, files, ['__path', '__position'])
+export function positionsSql(storage: Storage, schema: TableSchema, files: LiveFiles): Promise<string> {
+  return relationSql(storage, schema, files, ['__path', '__position'])
 }
 
 /** A relation of `__path` and `__position` over position delete files. */
-export function deletesSql(deletes: readonly LiveFile[]): string {
+export async function deletesSql(storage: Storage, deletes: readonly LiveFile[]): Promise<string> {
   const map = [schemaEntry(deletePathId, 'file', 'VARCHAR'), schemaEntry(deletePositionId, 'pos', 'BIGINT')]
   // Whatever spelling of the location the deleting engine used, the local path is one.
-  return `(SELECT regexp_replace(file, '^file:(//)?', '') AS __path, pos AS __position
-    FROM read_parquet(${paths(deletes)}, schema = MAP {${map.join(', ')}}))`
+  return `(SELECT ${storage.pathSql('file')} AS __path, pos AS __position
+    FROM read_parquet(${await paths(storage, deletes)}, schema = MAP {${map.join(', ')}}))`
 }
 
-function relationSql(schema: TableSchema, files: LiveFiles, extra: readonly string[]): string {
+async function relationSql(
+  storage: Storage,
+  schema: TableSchema,
+  files: LiveFiles,
+  extra: readonly string[],
+): Promise<string> {
   const touched = new Set(files.data.filter(file => files.deletes.some(item => mayApply(item, file))))
   const untouched = files.data.filter(file => !touched.has(file))
   const parts: string[] = []
-  if (untouched.length > 0) parts.push(scanSql(schema, untouched, extra, extra.length > 0))
+  if (untouched.length > 0) parts.push(await scanSql(storage, schema, untouched, extra, extra.length > 0))
   if (touched.size > 0) {
     const applied = files.deletes.filter(item => [...touched].some(file => mayApply(item, file)))
     const condition = 'scan.__path = gone.__path AND scan.__position = gone.__position'
-    parts.push(`${scanSql(schema, [...touched], extra, true)} ANTI JOIN ${deletesSql(applied)} AS gone ON ${condition}`)
+    const scan = await scanSql(storage, schema, [...touched], extra, true)
+    parts.push(`${scan} ANTI JOIN ${await deletesSql(storage, applied)} AS gone ON ${condition}`)
   }
   return `(${parts.length === 0 ? emptySql(schema, extra) : parts.join('\nUNION ALL\n')})`
 }
 
 /** Files are read under neutral column names, since a table's own columns may be called anything. */
-function scanSql(schema: TableSchema, files: readonly LiveFile[], extra: readonly string[], located: boolean): string {
+async function scanSql(
+  storage: Storage,
+  schema: TableSchema,
+  files: readonly LiveFile[],
+  extra: readonly string[],
+  located: boolean,
+): Promise<string> {
   const map = schema.fields.map(field => schemaEntry(field.id, `c${field.id}`, duckdbType(field.type)))
-  const scan = `read_parquet(${paths(files)}, schema = MAP {${map.join(', ')}}`
+  const scan = `read_parquet(${await paths(storage, files)}, schema = MAP {${map.join(', ')}}`
   const columns = schema.fields.map(field => `scan.c${field.id} AS ${quoteIdentifier(field.name)}`)
   const list = [...columns, ...extra.map(name => `scan.${name}`)].join(', ')
   if (!located) return `SELECT ${list} FROM ${scan}) AS scan`
@@ -108,8 +120,11 @@ function emptySql(schema: TableSchema, extra: readonly string[]): string {
   return `SELECT ${[...columns, ...extra.map(name => `NULL AS ${name}`)].join(', ')} WHERE false`
 }
 
-function paths(files: readonly LiveFile[]): string {
-  return quoteList(files.map(file => pathOf(file.location)))
+/** The files, which are there to be read when this returns. */
+export async function paths(storage: Storage, files: readonly Pick<LiveFile, 'location'>[]): Promise<string> {
+  const locations = files.map(file => file.location)
+  await storage.bring(locations)
+  return quoteList(locations.map(storage.pathOf))
 }
 
 /** Whether a delete file may name rows of a data file: same partition, not older, and within its bounds. */

@@ -22,8 +22,8 @@ import {
 } from './iceberg/metadata.ts'
 import { partitionColumns } from './iceberg/partition.ts'
 import { newSnapshotId, nextTimestamp } from './iceberg/snapshots.ts'
-import { writeNew } from './iceberg/storage.ts'
 import type { ManifestReader } from './scan.ts'
+import type { Storage } from './storage/storage.ts'
 
 /** Files of one spec: new data is of the current one, deletes are of that of the data they delete from. */
 export interface FilesOfSpec {
@@ -31,20 +31,30 @@ export interface FilesOfSpec {
   readonly files: readonly DataFile[]
 }
 
+interface SnapshotParts {
+  readonly reader: ManifestReader
+  readonly storage: Storage
+}
+
 /** Writes one manifest per spec and kind. */
-export async function writeManifests(metadata: TableMetadata, groups: readonly FilesOfSpec[]): Promise<NewManifest[]> {
+export async function writeManifests(
+  storage: Storage,
+  metadata: TableMetadata,
+  groups: readonly FilesOfSpec[],
+): Promise<NewManifest[]> {
   const manifests: NewManifest[] = []
   for (const { specId, files } of groups) {
     const spec = partitionSpecOf(metadata, specId)
     for (const kind of ['data', 'position-deletes'] as const) {
       const chosen = files.filter(file => file.content === kind)
-      if (chosen.length > 0) manifests.push(await writeManifest(metadata, spec, kind, chosen))
+      if (chosen.length > 0) manifests.push(await writeManifest(storage, metadata, spec, kind, chosen))
     }
   }
   return manifests
 }
 
 async function writeManifest(
+  storage: Storage,
   metadata: TableMetadata,
   spec: PartitionSpec,
   kind: DataFile['content'],
@@ -53,7 +63,7 @@ async function writeManifest(
   const schema = currentSchema(metadata)
   const bytes = encodeManifest(schema, spec, kind, files)
   const location = `${metadata.location}/metadata/${randomUUID()}-m0.avro`
-  await writeNew(location, bytes)
+  await storage.writeNew(location, bytes)
   return {
     location,
     sizeBytes: BigInt(bytes.length),
@@ -66,7 +76,7 @@ async function writeManifest(
 
 /** A snapshot of `parent` and the new manifests, with its manifest list on disk. */
 export async function writeSnapshot(
-  reader: ManifestReader,
+  { reader, storage }: SnapshotParts,
   metadata: TableMetadata,
   parent: Snapshot | undefined,
   manifests: readonly NewManifest[],
@@ -78,11 +88,12 @@ export async function writeSnapshot(
     ...manifests.map(manifest => carried(manifest, snapshotId, sequence)),
     ...(await reader.manifests(parent)),
   ]
-  return writeSnapshotOf(metadata, parent, snapshotId, entries, summary)
+  return writeSnapshotOf(storage, metadata, parent, snapshotId, entries, summary)
 }
 
 /** A snapshot of exactly these manifests. */
 export async function writeSnapshotOf(
+  storage: Storage,
   metadata: TableMetadata,
   parent: Snapshot | undefined,
   snapshotId: bigint,
@@ -92,7 +103,7 @@ export async function writeSnapshotOf(
   const parentId = parent?.['snapshot-id'] ?? null
   const sequence = metadata['last-sequence-number'] + 1
   const location = `${metadata.location}/metadata/snap-${snapshotId}-${randomUUID()}.avro`
-  await writeNew(location, encodeManifestList({ snapshotId, parentId, sequence: BigInt(sequence) }, entries))
+  await storage.writeNew(location, encodeManifestList({ snapshotId, parentId, sequence: BigInt(sequence) }, entries))
   return {
     'snapshot-id': snapshotId,
     ...(parentId !== null && { 'parent-snapshot-id': parentId }),

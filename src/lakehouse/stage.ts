@@ -12,7 +12,7 @@ import { findWrite } from './expired-writes.ts'
 import { writeStagedDeletes } from './going.ts'
 import type { NewManifest } from './iceberg/manifest-list.ts'
 import type { Snapshot, TableMetadata } from './iceberg/metadata.ts'
-import { findWriteIn, headOf, mainBranch, withoutBranch, withSnapshot } from './iceberg/snapshots.ts'
+import { findWriteIn, headOf, mainBranch, snapshotOf, withoutBranch, withSnapshot } from './iceberg/snapshots.ts'
 import { summaryOf } from './iceberg/summary.ts'
 import type { TableName } from './identifiers.ts'
 import { stagedStillApplies } from './publish.ts'
@@ -36,18 +36,37 @@ export async function stage(shop: Workshop, table: TableName, write: Stage): Pro
   const before = await heldBefore(shop, metadata, write)
   if (before !== undefined) return before
   const base = headOf(metadata, mainBranch)
+  try {
+    return await stageOn(shop, table, metadata, base, write)
+  } catch (error) {
+    // Its files may have gone with it in the middle of this: on what is there now it goes through.
+    const hasExpired = base !== undefined && !isKept((await shop.tables.load(table)).metadata, base)
+    if (hasExpired && write.connection === undefined) return stage(shop, table, write)
+    throw error
+  }
+}
 
-  const scratchDir = await shop.engine.scratchDir()
+const isKept = (metadata: TableMetadata, snapshot: Snapshot): boolean =>
+  snapshotOf(metadata, snapshot['snapshot-id']) !== undefined
+
+async function stageOn(
+  shop: Workshop,
+  table: TableName,
+  metadata: TableMetadata,
+  base: Snapshot | undefined,
+  write: Stage,
+): Promise<StageResult> {
+  const target = await targetOf(shop, metadata)
   const groups = await onConnection(shop, write, async connection => {
-    const target = targetOf(metadata, scratchDir)
     const added = await writeRows(connection, write.rows, target)
     const deletes = await writeStagedDeletes(connection, shop.reader, { metadata, base, added, write, target })
     return [ofCurrentSpec(metadata, added), ...deletes]
   })
-  const manifests = await writeManifests(metadata, groups)
+  const manifests = await writeManifests(shop.storage, metadata, groups)
   const result = await shop.tables.change(table, current => staged(shop, current, base, write, groups, manifests))
   if (result.alreadyDone)
     await discardWrite(
+      shop,
       groups.flatMap(group => group.files),
       manifests,
     )
@@ -69,7 +88,7 @@ async function staged(
     base,
     keyedSummary(write),
   )
-  const snapshot = await writeSnapshot(shop.reader, metadata, base, manifests, summary)
+  const snapshot = await writeSnapshot(shop, metadata, base, manifests, summary)
   return {
     kind: 'write',
     metadata: withSnapshot(withoutBranch(metadata, write.branch), write.branch, snapshot),
@@ -80,7 +99,7 @@ async function staged(
 
 /** The result of this write if `main` holds it, or the branch does and can still be published from there. */
 async function heldBefore(shop: Workshop, metadata: TableMetadata, write: Stage): Promise<StageResult | undefined> {
-  const published = await findWrite(metadata, mainBranch, write.writeKey)
+  const published = await findWrite(shop.storage, metadata, mainBranch, write.writeKey)
   if (published !== undefined) return resultOf(write.branch, published, true)
   const head = headOf(metadata, write.branch)
   if (head === undefined || findWriteIn(metadata, write.branch, write.writeKey) !== head) return undefined

@@ -14,9 +14,9 @@ import {
   withBranch,
   withoutBranch,
 } from './iceberg/snapshots.ts'
-import { locationOf } from './iceberg/storage.ts'
 import type { Summary } from './iceberg/summary.ts'
 import { assertTableName, type TableName, tableText } from './identifiers.ts'
+import type { Storage } from './storage/storage.ts'
 
 export interface TableDefinition {
   readonly columns: readonly Column[]
@@ -62,7 +62,7 @@ const defaults = {
 /** Makes the table, or finds it: an existing one keeps its columns, and a column of a type that does not go with them is refused. */
 export async function createTable(
   tables: Tables,
-  warehouseDir: string,
+  storage: Storage,
   table: TableName,
   definition: TableDefinition,
 ): Promise<TableDescription> {
@@ -72,7 +72,7 @@ export async function createTable(
     await tables.create(
       table,
       emptyTable({
-        location: locationOf(`${warehouseDir}/${table.namespace}/${table.name}`),
+        location: storage.tableLocation(table),
         schema,
         spec: newSpec(schema, definition.partition ?? []),
         properties: { ...defaults, ...definition.properties },
@@ -165,16 +165,17 @@ export function historyOf(metadata: TableMetadata, branch: string): SnapshotDesc
 }
 
 /** Every write of `main`, newest first; of those whose snapshot has expired what it said. */
-export async function writesOf(metadata: TableMetadata): Promise<SnapshotDescription[]> {
-  return [...historyOf(metadata, mainBranch), ...(await expiredWrites(metadata)).map(describeSnapshot)]
+export async function writesOf(storage: Storage, metadata: TableMetadata): Promise<SnapshotDescription[]> {
+  return [...historyOf(metadata, mainBranch), ...(await expiredWrites(storage, metadata)).map(describeSnapshot)]
 }
 
 export async function findWriteOf(
+  storage: Storage,
   metadata: TableMetadata,
   branch: string,
   writeKey: string,
 ): Promise<SnapshotDescription | undefined> {
-  const found = await findWrite(metadata, branch, writeKey)
+  const found = await findWrite(storage, metadata, branch, writeKey)
   return found === undefined ? undefined : describeSnapshot(found)
 }
 

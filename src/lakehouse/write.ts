@@ -8,15 +8,16 @@ import type { DataFile } from './iceberg/data-file.ts'
 import type { NewManifest } from './iceberg/manifest-list.ts'
 import { currentSchema, currentSpec, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
 import { writeKeyProperty } from './iceberg/snapshots.ts'
-import { discard } from './iceberg/storage.ts'
 import type { Summary } from './iceberg/summary.ts'
 import type { ManifestReader } from './scan.ts'
+import type { Storage } from './storage/storage.ts'
 
 /** The parts a write works with. */
 export interface Workshop {
   readonly tables: Tables
   readonly engine: Engine
   readonly reader: ManifestReader
+  readonly storage: Storage
 }
 
 interface Write {
@@ -99,8 +100,14 @@ export function onConnection<T>(
   return write.connection === undefined ? shop.engine.withConnection(prepared) : prepared(write.connection)
 }
 
-export function targetOf(metadata: TableMetadata, scratchDir: string): Target {
-  return { schema: currentSchema(metadata), spec: currentSpec(metadata), tableLocation: metadata.location, scratchDir }
+export async function targetOf({ engine, storage }: Workshop, metadata: TableMetadata): Promise<Target> {
+  return {
+    schema: currentSchema(metadata),
+    spec: currentSpec(metadata),
+    tableLocation: metadata.location,
+    scratchDir: await engine.scratchDir(),
+    storage,
+  }
 }
 
 /** The caller's summary with the write key. */
@@ -117,6 +124,10 @@ export function branchMissing(branch: string): Failure {
 }
 
 /** Removes the files of a write that came to nothing; they were never visible. */
-export async function discardWrite(files: readonly DataFile[], manifests: readonly NewManifest[]): Promise<void> {
-  await discard([...files, ...manifests].map(file => file.location))
+export async function discardWrite(
+  { storage }: Workshop,
+  files: readonly DataFile[],
+  manifests: readonly NewManifest[],
+): Promise<void> {
+  await storage.discard([...files, ...manifests].map(file => file.location))
 }

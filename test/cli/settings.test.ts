@@ -113,6 +113,25 @@ describe('settings', () => {
     await expect(settingsOf('kafka: {password: hush}')).rejects.toThrow('kafka.password: unknown key')
   })
 
+  test('a warehouse in a store is told where it is by our names, or by those that other programs know', async () => {
+    const file = 'lakehouse: {warehouse: "s3://lake/shop/", s3Region: eu-west-3}'
+    const store = { kind: 'store', url: 's3://lake/shop', copiesMegabytes: 10_000 }
+    expect((await settingsOf(file)).lakehouse.warehouse).toEqual({ ...store, endpoint: undefined, region: 'eu-west-3' })
+    const environment = {
+      AWS_ENDPOINT_URL: 'http://all:1',
+      AWS_ENDPOINT_URL_S3: 'http://s3:9000',
+      AWS_REGION: 'nowhere',
+    }
+    const settings = await settingsOf(file, { environment })
+    expect(settings.lakehouse.warehouse).toEqual({ ...store, endpoint: 'http://s3:9000', region: 'eu-west-3' })
+    const own = { ...environment, AIWORKFLOW_LAKEHOUSE_S3_ENDPOINT: 'https://own', AIWORKFLOW_LAKEHOUSE_S3_REGION: 'x' }
+    const ours = await settingsOf(file, { environment: own })
+    expect(ours.lakehouse.warehouse).toEqual({ ...store, endpoint: 'https://own', region: 'x' })
+    await expect(settingsOf(file, { environment: { AWS_ENDPOINT_URL: 's3' } })).rejects.toThrow(
+      'AWS_ENDPOINT_URL in the environment is "s3"; expected default, or the http(s) address',
+    )
+  })
+
   test('the result is frozen, all the way down', async () => {
     const settings = await settingsOf('bus: kafka://one:9092')
     expect(Object.isFrozen(settings) && Object.isFrozen(settings.bus) && Object.isFrozen(settings.sources)).toBe(true)
@@ -133,6 +152,8 @@ describe('settings', () => {
     ['model: gpt', 'expected none, provider:model'],
     ['metadata: openmetadata:somewhere', 'expected a folder or openmetadata:'],
     ['lakehouse: {warehouse: "gs://x"}', 'lakehouse.warehouse in aiworkflow.yaml is "gs://x"'],
+    ['lakehouse: {warehouse: "s3://lake/a//b"}', 'expected a folder or s3://bucket/path'],
+    ['lakehouse: {warehouse: "s3://lake/../b"}', 'expected a folder or s3://bucket/path'],
   ])('%s: SETTING_INVALID, saying where and what is valid', async (file, words) => {
     await expect(settingsOf(file)).rejects.toMatchObject({
       code: 'SETTING_INVALID',

@@ -3,17 +3,18 @@ import { expect, test } from 'vitest'
 import type { IcebergCatalog } from '../../src/lakehouse/catalog/catalog.ts'
 import { commitRequest } from '../../src/lakehouse/catalog/updates.ts'
 import { parseMetadata, type TableMetadata } from '../../src/lakehouse/iceberg/metadata.ts'
-import { readLocation } from '../../src/lakehouse/iceberg/storage.ts'
 import type { Lakehouse, TableName } from '../../src/lakehouse/lakehouse.ts'
+import type { Storage } from '../../src/lakehouse/storage/storage.ts'
 import { itemColumns, itemRows } from '../lakehouse/harness.ts'
-import { pyiceberg, type ReadByPyIceberg, requirePyIceberg } from '../lakehouse/pyiceberg.ts'
+import { pyiceberg, type ReadByPyIceberg, requirePyIceberg, type TablesPlace } from '../lakehouse/pyiceberg.ts'
 
 export interface CatalogWorld {
   readonly catalog: IcebergCatalog
+  readonly storage: Storage
   /** Another lakehouse over the same catalog and warehouse, as another process would open it. */
   open(): Lakehouse
-  /** Where others find it: the warehouse's folder, or the server's address. */
-  readonly place: string
+  /** Where others find it. */
+  readonly place: TablesPlace
 }
 
 const minutes = 60_000
@@ -32,7 +33,7 @@ export function catalogConformance(world: () => CatalogWorld): void {
   const stateOf = async (catalog: IcebergCatalog, table: TableName) => {
     const location = await catalog.load(table)
     if (location === undefined) throw new Error(`there is no ${table.name}`)
-    const metadata = parseMetadata((await readLocation(location)).toString('utf8'), location)
+    const metadata = parseMetadata((await world().storage.read(location)).toString('utf8'), location)
     return { location, metadata }
   }
   const stocksOf = async (lake: Lakehouse, table: TableName, branch = 'main') => {

@@ -96,6 +96,8 @@ describe('deploy/chart', () => {
     expect(template({ 'agents.reviewer.minReplicas': 1 }).stderr).toContain('reviewer')
     expect(template({ terminationGracePeriodSeconds: 30 }).stderr).toContain('terminationGracePeriodSeconds')
     expect(template({ 'spark.enabled': true }).stderr).toContain('spark.serverImage')
+    const store = { 'lakehouse.warehouse': 's3://lake/shop', 'lakehouse.catalog': 'local' }
+    expect(template(store).stderr).toContain('name a REST catalog')
   })
 
   test('the values that deploy/README.md shows are such as it takes', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { scaffoldWorkspace } from '../../src/catalog/scaffold.ts'
 import { type RunSummary, runOnce } from '../../src/cli/chain.ts'
+import { readSecrets } from '../../src/cli/secrets.ts'
 import { readSettings } from '../../src/cli/settings.ts'
 import { type OpenOptions, openWorkspace, type Workspace } from '../../src/cli/workspace.ts'
 
@@ -31,10 +32,13 @@ export async function testWorkspace(files: Readonly<Record<string, string | Uint
   return workspace
 }
 
-/** A workspace that is there already; `environment` has settings, as a process gets them. */
+/** A workspace that is there already; `environment` has settings and secrets, as a process gets them. */
 export function openTestWorkspace(dir: string, environment: Readonly<Record<string, string>> = {}): TestWorkspace {
   const withOpen = async <T>(work: (workspace: Workspace) => Promise<T>, options: OpenOptions = {}): Promise<T> => {
-    const workspace = await openWorkspace(await readSettings({ directory: dir, environment }), options)
+    const workspace = await openWorkspace(await readSettings({ directory: dir, environment }), {
+      secrets: readSecrets(environment),
+      ...options,
+    })
     try {
       return await work(workspace)
     } finally {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import type { FailureCode } from '../../contracts/failures.ts'
-import { type Lakehouse, openLakehouse, type TableName } from '../../src/lakehouse/lakehouse.ts'
+import { type Lakehouse, type LakehouseOptions, openLakehouse, type TableName } from '../../src/lakehouse/lakehouse.ts'
 
 export const items: TableName = { namespace: 'product_raw', name: 'acme_items' }
 
@@ -21,11 +21,14 @@ export function temporaryDir(): string {
 }
 
 /** A lakehouse that is closed after the test. */
-export function openedLake(warehouseDir = join(temporaryDir(), 'warehouse')): {
+export function openedLake(
+  warehouseDir = join(temporaryDir(), 'warehouse'),
+  store?: LakehouseOptions['store'],
+): {
   lake: Lakehouse
   warehouseDir: string
 } {
-  const lake = openLakehouse({ warehouseDir, memoryLimit: '512MB' })
+  const lake = openLakehouse({ warehouseDir, store, memoryLimit: '512MB' })
   onTestFinished(() => lake.close())
   return { lake, warehouseDir }
 }

@@ -1,6 +1,7 @@
 """What PyIceberg makes of a warehouse. Usage: pyiceberg_reader.py WAREHOUSE|REST_ADDRESS ACTION [ARGUMENT...]; one JSON document on stdout."""
 
 import json
+import os
 import sys
 
 import pyarrow as pa
@@ -66,12 +67,24 @@ def commits(catalog, name, prefix, count):
     return {"commits": count, "conflicts": conflicts}
 
 
+def store_properties():
+    """Of the object store that the environment names, if it does."""
+    names = {
+        "s3.endpoint": "AWS_ENDPOINT_URL_S3",
+        "s3.region": "AWS_REGION",
+        "s3.access-key-id": "AWS_ACCESS_KEY_ID",
+        "s3.secret-access-key": "AWS_SECRET_ACCESS_KEY",
+    }
+    return {name: os.environ[variable] for name, variable in names.items() if variable in os.environ}
+
+
 def main(warehouse, action, *arguments):
+    store = store_properties()
     if warehouse.startswith("http"):
-        catalog = RestCatalog("aiworkflow", uri=warehouse)
+        catalog = RestCatalog("aiworkflow", uri=warehouse, **store)
     else:
         place = f"sqlite:///{warehouse}/catalog.sqlite"
-        catalog = SqlCatalog("aiworkflow", uri=place, warehouse=f"file://{warehouse}")
+        catalog = SqlCatalog("aiworkflow", uri=place, warehouse=f"file://{warehouse}", **store)
     if action == "describe":
         names = [name for namespace in catalog.list_namespaces() for name in catalog.list_tables(namespace)]
         return {".".join(name): describe(catalog.load_table(name)) for name in names}

@@ -1,4 +1,7 @@
-/** A real Iceberg REST catalog over a folder, the reference implementation of the project's own tests. It asks for nothing: for tests only. */
+/**
+ * A real Iceberg REST catalog over a folder or an S3-compatible store, the reference implementation of the project's own tests. It asks
+ * for nothing: for tests only.
+ */
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +17,15 @@ export interface RigRestCatalog {
 
 const jars = join(import.meta.dirname, '../../.cache/iceberg-rest')
 
-export async function startRestCatalog(): Promise<RigRestCatalog> {
+/** The store that its files are in. */
+export interface RestCatalogStore {
+  readonly url: string
+  readonly endpoint?: string | undefined
+  readonly region: string
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+}
+
+export async function startRestCatalog(store?: RestCatalogStore): Promise<RigRestCatalog> {
   if (!existsSync(join(jars, '.pom')))
     throw new Error(`The REST catalog is missing in ${jars}: get it with \`bash scripts/parts/iceberg-rest.sh\``)
   const folder = await mkdtemp(join(tmpdir(), 'aiworkflow-rest-'))
@@ -31,6 +42,7 @@ export async function startRestCatalog(): Promise<RigRestCatalog> {
     ],
     environment: {
       CATALOG_WAREHOUSE: join(folder, 'warehouse'),
+      ...(store && filesIn(store)),
       CATALOG_URI: `jdbc:sqlite:${join(folder, 'catalog.sqlite')}`,
       CATALOG_CATALOG__IMPL: 'org.apache.iceberg.jdbc.JdbcCatalog',
       CATALOG_JDBC_SCHEMA__VERSION: 'V1',
@@ -49,3 +61,13 @@ export async function startRestCatalog(): Promise<RigRestCatalog> {
     },
   }
 }
+
+const filesIn = ({ url, endpoint, region, credentials }: RestCatalogStore) => ({
+  CATALOG_WAREHOUSE: url,
+  CATALOG_IO__IMPL: 'org.apache.iceberg.aws.s3.S3FileIO',
+  ...(endpoint !== undefined && { CATALOG_S3_ENDPOINT: endpoint }),
+  CATALOG_S3_PATH__STYLE__ACCESS: 'true',
+  AWS_REGION: region,
+  AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+})

@@ -98,6 +98,7 @@ export async function openSpark(): Promise<SparkSession> {
 
 const catalogConf = (place: SparkCatalog): Record<string, string> => ({
   ...catalogConfiguration(place).open,
+  ...catalogConfiguration(place).secret,
   'spark.sql.session.timeZone': 'UTC',
 })
 

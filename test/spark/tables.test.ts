@@ -6,20 +6,24 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { SparkCatalog } from '../../src/lakehouse/engine/spark/catalog-configuration.ts'
 import { type Lakehouse, openLakehouse } from '../../src/lakehouse/lakehouse.ts'
 import { itemColumns, itemRows, items, stocks } from '../lakehouse/harness.ts'
+import { bucketOf, type Store } from '../lakehouse/store.ts'
 import { linesOf, replacer, writer } from '../lakehouse/writers.ts'
 import { type RigRestCatalog, startRestCatalog } from '../rig/iceberg-rest.ts'
+import { type RigS3, startS3 } from '../rig/s3.ts'
 import { openSpark, type SparkSession } from './session.ts'
 
 const startLimitMs = 180_000
 let spark: SparkSession
 let server: RigRestCatalog
+let s3: RigS3
 
 beforeAll(async () => {
-  ;[spark, server] = await Promise.all([openSpark(), startRestCatalog()])
+  ;[spark, server, s3] = await Promise.all([openSpark(), startRestCatalog(), startS3()])
 }, startLimitMs)
 afterAll(async () => {
   await spark?.close()
   await server?.stop()
+  await s3?.stop()
 })
 
 const closers: (() => Promise<unknown>)[] = []
@@ -27,18 +31,20 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-type Place = Omit<SparkCatalog, 'name'>
-const places: readonly (readonly [string, (warehouseDir: string) => Place])[] = [
+type Place = Omit<SparkCatalog, 'name' | 'store'> & { readonly store?: Store | undefined }
+const places: readonly (readonly [string, (warehouseDir: string) => Place | Promise<Place>])[] = [
   ['the catalog of a warehouse', warehouseDir => ({ warehouseDir })],
   ['an Iceberg REST catalog', warehouseDir => ({ warehouseDir, rest: { url: server.url } })],
+  ['tables in a store', async warehouseDir => ({ warehouseDir, store: await bucketOf(s3, `lake-${buckets++}`) })],
 ]
+let buckets = 0
 
 const byStock = 'SELECT sku, stock, vendor FROM product_raw.acme_items'
 
 describe.each(places)('Spark on %s', { timeout: startLimitMs }, (_, placeOf) => {
   async function openedLake(): Promise<{ lake: Lakehouse; place: Place }> {
     const folder = mkdtempSync(join(tmpdir(), 'aiworkflow-spark-'))
-    const place = placeOf(join(folder, 'warehouse'))
+    const place = await placeOf(join(folder, 'warehouse'))
     const lake = openLakehouse({ ...place, memoryLimit: '512MB' })
     closers.push(async () => {
       await lake.close()

@@ -8,8 +8,8 @@
 import { randomUUID } from 'node:crypto'
 import { formatMetadataJson } from '../iceberg/json.ts'
 import type { TableMetadata } from '../iceberg/metadata.ts'
-import { discard, writeNew } from '../iceberg/storage.ts'
 import type { TableName } from '../identifiers.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { IcebergCatalog, TableState } from './catalog.ts'
 
 /** One row per table, with the place of its metadata. */
@@ -19,23 +19,23 @@ export interface MetadataRows extends Omit<IcebergCatalog, 'create' | 'commit'> 
   commit(table: TableName, expected: string, metadataLocation: string): Promise<boolean>
 }
 
-export function onMetadataFiles(rows: MetadataRows): IcebergCatalog {
+export function onMetadataFiles(rows: MetadataRows, storage: Storage): IcebergCatalog {
   return {
     ...rows,
     create: async (table, metadata) => {
       const location = `${metadata.location}/metadata/00000-${randomUUID()}.metadata.json`
-      await writeNew(location, formatMetadataJson(metadata))
+      await storage.writeNew(location, formatMetadataJson(metadata))
       const created = await rows.create(table, location)
-      if (!created) await discard([location])
+      if (!created) await storage.discard([location])
       return created
     },
     commit: async (table, current, next) => {
       const logged = withLog(next, current)
       const name = `${versionAfter(current.location)}-${randomUUID()}.metadata.json`
       const location = `${next.location}/metadata/${name}`
-      await writeNew(location, formatMetadataJson(logged.metadata))
+      await storage.writeNew(location, formatMetadataJson(logged.metadata))
       const committed = await rows.commit(table, current.location, location)
-      await discard(committed ? logged.expired : [location])
+      await storage.discard(committed ? logged.expired : [location])
       return committed
     },
   }

@@ -9,8 +9,9 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Failure } from '../../../contracts/failures.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { IcebergCatalog } from './catalog.ts'
-import { onMetadataFiles } from './metadata-files.ts'
+import { type MetadataRows, onMetadataFiles } from './metadata-files.ts'
 
 const lockWaitMs = 30_000
 
@@ -37,7 +38,7 @@ const layout = `
 const isTable = `(iceberg_type = 'TABLE' OR iceberg_type IS NULL)`
 const isRow = `catalog_name = ? AND table_namespace = ? AND table_name = ? AND ${isTable}`
 
-export function openSqliteCatalog(file: string, catalogName: string): IcebergCatalog {
+export function openSqliteCatalog(file: string, catalogName: string, storage: Storage): IcebergCatalog {
   mkdirSync(dirname(file), { recursive: true })
   const database = guarded(() => {
     const opened = new DatabaseSync(file, { timeout: lockWaitMs })
@@ -47,7 +48,7 @@ export function openSqliteCatalog(file: string, catalogName: string): IcebergCat
   const statement = (sql: string) => database.prepare(sql)
   const changed = (sql: string, ...values: string[]) => guarded(() => statement(sql).run(...values).changes === 1)
 
-  return onMetadataFiles({
+  const rows: MetadataRows = {
     load: async table =>
       guarded(() => {
         const row = statement(`SELECT metadata_location FROM iceberg_tables WHERE ${isRow}`)
@@ -88,7 +89,8 @@ export function openSqliteCatalog(file: string, catalogName: string): IcebergCat
       ),
     drop: async table => changed(`DELETE FROM iceberg_tables WHERE ${isRow}`, catalogName, table.namespace, table.name),
     close: async () => database.close(),
-  })
+  }
+  return onMetadataFiles(rows, storage)
 }
 
 /** SQLite's result codes (sqlite.org/rescode.html) as failures. */

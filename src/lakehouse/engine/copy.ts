@@ -19,10 +19,11 @@ import {
   partitionPath,
   transformSql,
 } from '../iceberg/partition.ts'
-import { publishFile } from '../iceberg/storage.ts'
 import { duckdbType, fitsExactly } from '../iceberg/types.ts'
 import type { Value } from '../iceberg/values.ts'
 import { quoteIdentifier, quoteLiteral } from '../identifiers.ts'
+import { eachOf } from '../storage/each.ts'
+import type { Storage } from '../storage/storage.ts'
 import { metricsOf, rangeOf, type WrittenFile, writtenFile } from './statistics.ts'
 
 /** Where files of a write go: `scratchDir` on the same disk, then below `<tableLocation>/data`. */
@@ -31,7 +32,11 @@ export interface Target {
   readonly spec: PartitionSpec
   readonly tableLocation: string
   readonly scratchDir: string
+  readonly storage: Storage
 }
+
+/** A store takes its time for each file, however small. */
+const placedAtOnce = 4
 
 /** Writes the rows of `select`; no rows, no file. Throws TABLE_INCOMPATIBLE when columns or required values do not fit. */
 export async function writeRows(connection: DuckDBConnection, select: string, target: Target): Promise<DataFile[]> {
@@ -167,7 +172,7 @@ async function place(
     .filter(part => part !== '')
     .join('/')
   const location = `${directory}/${prefix}${randomUUID()}.parquet`
-  await publishFile(written.path, location)
+  await target.storage.publishFile(written.path, location)
   const { rows, sizeBytes } = written
   return { content: 'data', location, partition, rows, sizeBytes, metrics: metricsOf(written, target.schema.fields) }
 }
@@ -200,10 +205,10 @@ async function split(
       `FIELD_IDS ${fieldIds(target.schema)}, PARTITION_BY (_partition), WRITE_PARTITION_COLUMNS false`,
     )
     const files: DataFile[] = []
-    for (const part of parts) {
+    await eachOf([...parts.entries()], placedAtOnce, async ([index, part]) => {
       const ordinal = Number(/_partition=(\d+)/.exec(part.path.slice(directory.length))?.[1])
-      files.push(await place(part, tuples.get(ordinal) ?? [], columns, target))
-    }
+      files[index] = await place(part, tuples.get(ordinal) ?? [], columns, target)
+    })
     return files
   } finally {
     await rm(directory, { recursive: true, force: true })

@@ -24,10 +24,18 @@ export interface Engine {
   close(): Promise<void>
 }
 
+interface EngineOptions {
+  /** Below it, `.scratch`. */
+  readonly warehouseDir: string
+  /** All that a query may read. */
+  readonly readableDir: string
+  readonly memoryLimit: string
+}
+
 /** Scratch of a process that was killed is removed when it is surely nobody's any more. */
 const scratchKeptMs = 24 * 3_600_000
 
-export function duckdbEngine(options: { warehouseDir: string; memoryLimit: string }): Engine {
+export function duckdbEngine(options: EngineOptions): Engine {
   const parent = join(options.warehouseDir, '.scratch')
   const own = join(parent, randomUUID())
   let started: Promise<DuckDBInstance> | undefined
@@ -72,7 +80,7 @@ export function duckdbEngine(options: { warehouseDir: string; memoryLimit: strin
       try {
         return await connected(reader, async connection => {
           await connection.run(
-            `SET allowed_directories = ${quoteList([`${options.warehouseDir}/`])}; SET enable_external_access = false`,
+            `SET allowed_directories = ${quoteList([`${options.readableDir}/`])}; SET enable_external_access = false`,
           )
           await prepare(connection)
           await connection.run('SET lock_configuration = true')

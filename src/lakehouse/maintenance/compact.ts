@@ -13,7 +13,6 @@ import { decodeEntries, encodeCarried, type ManifestEntry } from '../iceberg/man
 import { carried, type ManifestListEntry } from '../iceberg/manifest-list.ts'
 import { currentSchema, currentSpec, partitionSpecOf, type Snapshot, type TableMetadata } from '../iceberg/metadata.ts'
 import { headOf, mainBranch, newSnapshotId, withSnapshot } from '../iceberg/snapshots.ts'
-import { discard, readLocation, writeNew } from '../iceberg/storage.ts'
 import { summaryOfRewrite } from '../iceberg/summary.ts'
 import type { TableName } from '../identifiers.ts'
 import { type LiveFiles, mayApply, positionsSql } from '../scan.ts'
@@ -44,7 +43,7 @@ export async function compact(shop: Workshop, table: TableName, policy: CompactP
   })
   const gone = groups.flat()
   const result = await shop.tables.change(table, state => compacted(shop, state, gone, live.deletes, written))
-  if (result.overtaken) await discard(written.map(file => file.location))
+  if (result.overtaken) await shop.storage.discard(written.map(file => file.location))
   return result
 }
 
@@ -57,9 +56,9 @@ async function rewrite(
   deletes: readonly LiveFile[],
 ): Promise<DataFile[]> {
   const applied = deletes.filter(item => group.some(file => mayApply(item, file)))
-  const rows = positionsSql(currentSchema(metadata), { data: group, deletes: applied })
+  const rows = await positionsSql(shop.storage, currentSchema(metadata), { data: group, deletes: applied })
   const select = `SELECT * EXCLUDE (__path, __position) FROM ${rows} AS rows ORDER BY __path, __position`
-  return writeRows(connection, select, targetOf(metadata, await shop.engine.scratchDir()))
+  return writeRows(connection, select, await targetOf(shop, metadata))
 }
 
 async function compacted(
@@ -80,11 +79,11 @@ async function compacted(
   for (const { location } of idle) going.add(location)
   const snapshotId = newSnapshotId()
   const lists = await carriedLists(shop, metadata, head, going, snapshotId)
-  const added = await writeManifests(metadata, [ofCurrentSpec(metadata, written)])
+  const added = await writeManifests(shop.storage, metadata, [ofCurrentSpec(metadata, written)])
   const sequence = BigInt(metadata['last-sequence-number'] + 1)
   const entries = [...added.map(manifest => carried(manifest, snapshotId, sequence)), ...lists.entries]
   const summary = summaryOfRewrite({ written, gone, idle }, head, { 'aiworkflow.maintenance': 'compaction' })
-  const snapshot = await writeSnapshotOf(metadata, head, snapshotId, entries, summary)
+  const snapshot = await writeSnapshotOf(shop.storage, metadata, head, snapshotId, entries, summary)
   const rows = written.reduce((sum, file) => sum + file.rows, 0)
   return {
     kind: 'write',
@@ -114,7 +113,7 @@ async function carriedLists(
   const files: string[] = []
   const touched = new Map<string, { manifest: ManifestListEntry; stays: ManifestEntry[]; goes: ManifestEntry[] }>()
   for (const manifest of await shop.reader.manifests(head)) {
-    const found = decodeEntries(await readLocation(manifest.location), manifest)
+    const found = decodeEntries(await shop.storage.read(manifest.location), manifest)
     if (!found.some(entry => going.has(entry.location))) {
       if (found.length > 0) entries.push(manifest)
       continue
@@ -129,7 +128,7 @@ async function carriedLists(
     const spec = partitionSpecOf(metadata, manifest.specId)
     const bytes = encodeCarried(currentSchema(metadata), spec, manifest.content, { stays, goes }, snapshotId)
     const location = `${metadata.location}/metadata/${snapshotId}-c${files.length}.avro`
-    await writeNew(location, bytes)
+    await shop.storage.writeNew(location, bytes)
     files.push(location)
     const sum = (of: readonly ManifestEntry[]) => ({
       files: of.length,

@@ -6,9 +6,9 @@ import type { Change, TableState } from '../commit.ts'
 import { expiredWritesProperty, keepExpired } from '../expired-writes.ts'
 import type { Snapshot, TableMetadata } from '../iceberg/metadata.ts'
 import { ancestors, headOf, mainBranch, nextTimestamp } from '../iceberg/snapshots.ts'
-import { discard } from '../iceberg/storage.ts'
 import type { TableName } from '../identifiers.ts'
 import type { ManifestReader } from '../scan.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { Workshop } from '../write.ts'
 
 export interface ExpirePolicy {
@@ -23,7 +23,9 @@ export interface Expired {
 }
 
 export async function expire(shop: Workshop, table: TableName, policy: ExpirePolicy, nowMs: number): Promise<Expired> {
-  const { snapshots, before, after } = await shop.tables.change(table, state => expired(state, policy, nowMs))
+  const { snapshots, before, after } = await shop.tables.change(table, state =>
+    expired(shop.storage, state, policy, nowMs),
+  )
   if (snapshots === 0) return { snapshots, files: 0 }
   const kept = await named(shop.reader, after.snapshots)
   const keptIds = new Set(after.snapshots.map(item => item['snapshot-id']))
@@ -33,7 +35,7 @@ export async function expire(shop: Workshop, table: TableName, policy: ExpirePol
   )
   const files = [...gone].filter(location => !kept.has(location))
   // Who dies here leaves orphans, which the clean-up finds.
-  await discard(files)
+  await shop.storage.discard(files)
   return { snapshots, files: files.length }
 }
 
@@ -43,10 +45,15 @@ interface Step {
   readonly after: TableMetadata
 }
 
-async function expired({ metadata }: TableState, policy: ExpirePolicy, nowMs: number): Promise<Change<Step>> {
+async function expired(
+  storage: Storage,
+  { metadata }: TableState,
+  policy: ExpirePolicy,
+  nowMs: number,
+): Promise<Change<Step>> {
   const expiring = expiringOf(metadata, policy, nowMs)
   if (expiring.length === 0) return { kind: 'none', result: { snapshots: 0, before: metadata, after: metadata } }
-  const location = await keepExpired(metadata, expiring)
+  const location = await keepExpired(storage, metadata, expiring)
   const gone = new Set(expiring.map(item => item['snapshot-id']))
   const log = metadata['snapshot-log']
   const lastGone = log.findLastIndex(entry => gone.has(entry['snapshot-id']))

@@ -2,10 +2,8 @@
  * Files of a table that nothing names: left by processes that died before their commit, or after a commit that let files go. Never one
  * that is younger than policy says: what is being written is named by nobody yet.
  */
-import { readdir, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { expiredWritesProperty } from '../expired-writes.ts'
-import { pathOf } from '../iceberg/storage.ts'
 import type { TableName } from '../identifiers.ts'
 import { indexFolder } from '../key-index.ts'
 import type { Workshop } from '../write.ts'
@@ -17,9 +15,10 @@ export interface Orphans {
 }
 
 export async function removeOrphans(shop: Workshop, table: TableName, ageMs: number, nowMs: number): Promise<Orphans> {
-  const root = pathOf((await shop.tables.load(table)).metadata.location)
+  const { storage } = shop
+  const root = (await shop.tables.load(table)).metadata.location
   // Listed first: whatever is committed from here on names files that are not on the list, or that were named before.
-  const listed = await filesBelow(root)
+  const listed = await storage.list(root)
   const { metadata, location } = await shop.tables.load(table)
   const locations = await named(shop.reader, metadata.snapshots)
   for (const { 'metadata-file': old } of metadata['metadata-log']) locations.add(old)
@@ -27,23 +26,22 @@ export async function removeOrphans(shop: Workshop, table: TableName, ageMs: num
   if (kept !== undefined) locations.add(kept)
   for (const statistics of statisticsOf(metadata)) locations.add(statistics)
   locations.add(location)
-  const paths = new Set([...locations].map(pathOf))
+  // By path: one file may be spelled in several ways.
+  const paths = new Set([...locations].map(storage.pathOf))
   const names = new Set([...paths].map(path => basename(path)))
-  let [files, bytes] = [0, 0]
-  for (const path of listed) {
-    if (paths.has(path) || isIndexOf(path, root, names)) continue
-    const found = await stat(path).catch(() => undefined)
-    if (found === undefined || found.mtimeMs > nowMs - ageMs) continue
-    await rm(path, { force: true })
-    files += 1
-    bytes += found.size
-  }
-  return { files, bytes }
+  const indexes = `${storage.pathOf(root)}/${indexFolder}/`
+  const orphans = listed.filter(file => {
+    const path = storage.pathOf(file.location)
+    return !paths.has(path) && !isIndexOf(path, indexes, names) && file.modifiedMs <= nowMs - ageMs
+  })
+  await storage.discard(orphans.map(file => file.location))
+  await storage.dropUnfinished(root, nowMs - ageMs)
+  return { files: orphans.length, bytes: orphans.reduce((sum, file) => sum + file.sizeBytes, 0) }
 }
 
 /** An index belongs to its data file. */
-function isIndexOf(path: string, root: string, names: ReadonlySet<string>): boolean {
-  if (!path.startsWith(join(root, indexFolder))) return false
+function isIndexOf(path: string, indexes: string, names: ReadonlySet<string>): boolean {
+  if (!path.startsWith(indexes)) return false
   const [data] = /^.*\.parquet(?=\.[\d-]+\.k\d+$)/.exec(basename(path)) ?? []
   return data !== undefined && names.has(data)
 }
@@ -53,9 +51,4 @@ function statisticsOf(metadata: Record<string, unknown>): string[] {
     const items = metadata[name]
     return Array.isArray(items) ? items.map(item => String(item['statistics-path'])) : []
   })
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])
-  return entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
 }
