@@ -17,6 +17,12 @@ export const monthNames = 'january february march april may june july august sep
 )
 export const dayNames = 'monday tuesday wednesday thursday friday saturday sunday'.split(' ')
 
+/** The patterns by which a value is written as it would be without one, in the engine's own hand. */
+export const plainPatterns: Readonly<Record<string, string>> = {
+  date: '%Y-%m-%d',
+  timestamp: '%Y-%m-%d %H:%M:%S',
+}
+
 const short = (names: readonly string[]): string => names.map(name => name.slice(0, 3)).join('|')
 
 /** How a field is written, without its group. */

@@ -118,6 +118,10 @@ function givenText({ name, type }: FeedColumn, nullTokens: readonly string[]): s
     const doubtful = longest === 0 ? `${text} < '!'` : `${text} < '!' OR ${padded} OR strlen(${text}) <= ${longest}`
     return `CASE WHEN ${doubtful} THEN CASE WHEN ${isToken} THEN NULL ELSE ${kept} END ELSE ${text} END`
   }
+  if (type === 'boolean') {
+    const word = `${text} >= '!' AND ${text} < '{' AND NOT ${padded} AND strlen(${text}) > ${longest}`
+    return `CASE WHEN ${word} THEN ${text} WHEN ${isToken} THEN NULL ELSE ${kept} END`
+  }
   const surely = `${text} >= '0' AND ${text} < ':' AND NOT ${padded}`
   const digits = Math.max(0, ...tokens.filter(token => /^\d/.test(token)).map(token => Buffer.byteLength(token)))
   const gate = digits === 0 ? surely : `${surely} AND strlen(${text}) > ${digits}`

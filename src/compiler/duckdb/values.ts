@@ -10,7 +10,7 @@
  */
 import type { ValueFormat } from '../../../contracts/data/feed-contract.ts'
 import { quoteLiteral } from '../../lakehouse/identifiers.ts'
-import { partsOf, regexOf } from '../time-pattern.ts'
+import { partsOf, plainPatterns, regexOf } from '../time-pattern.ts'
 import { decimalOf } from '../types.ts'
 import { exactDigits, plainNumber, written } from '../value-text.ts'
 import { duckdbType } from './types.ts'
@@ -48,8 +48,16 @@ function truthFitting(text: string, format: ValueFormat | undefined): Fitting {
   const words = format?.kind === 'boolean' ? format : { true: ['true'], false: ['false'] }
   const oneOf = (tokens: readonly string[]): string =>
     `lower(${text}) IN (${tokens.map(token => quoteLiteral(token.toLowerCase())).join(', ')})`
+  const [yes, no] = [words.true[0] ?? '', words.false[0] ?? '']
   return {
     branches: [
+      // As the format has them, unless both are one in lower case.
+      ...(yes.toLowerCase() === no.toLowerCase()
+        ? []
+        : [
+            { when: `${text} = ${quoteLiteral(yes)}`, gives: 'true' },
+            { when: `${text} = ${quoteLiteral(no)}`, gives: 'false' },
+          ]),
       { when: oneOf(words.true), gives: 'true' },
       { when: oneOf(words.false), gives: 'false' },
     ],
@@ -74,6 +82,11 @@ function numberFitting(text: string, type: string, format: ValueFormat | undefin
     ? {
         branches: [
           { when: `${back} AND isfinite(${cast})`, gives: cast },
+          // A whole number, which the engine writes with a point and a zero.
+          {
+            when: `strlen(${plain}) <= ${exactDigits} AND CAST(TRY_CAST(${plain} AS BIGINT) AS VARCHAR) = ${plain}`,
+            gives: cast,
+          },
           { when: slowDouble(plain, cast), gives: cast },
         ],
       }
@@ -100,16 +113,12 @@ const isWritten = (text: string, regex: string): string => `regexp_full_match(${
 
 /** Dates and times without a pattern: ISO 8601, as the engine writes them, `T` or a space between date and time. */
 function momentFitting(text: string, type: string): Fitting {
-  if (type === 'date') {
-    const cast = `TRY_CAST(${text} AS DATE)`
-    return { branches: [{ when: `strlen(${text}) = 10 AND CAST(${cast} AS VARCHAR) = ${text}`, gives: cast }] }
-  }
+  if (type === 'date') return { branches: [quickMoment(text, type)] }
   const local = `TRY_CAST(${text} AS TIMESTAMP)`
   // The engine has a year 0.
   const isLocal = `${isWritten(text, written.local)} AND ${text} >= '0001' AND ${local} IS NOT NULL`
   if (type === 'timestamp') {
-    const quick = { when: `strlen(${text}) = 19 AND CAST(${local} AS VARCHAR) = ${text}`, gives: local }
-    return { branches: [quick, { when: isLocal, gives: local }] }
+    return { branches: [quickMoment(text, type), { when: isLocal, gives: local }] }
   }
   // Some zones are read only behind seconds.
   const zoned = `TRY_CAST(regexp_replace(${text}, '^(.{16})([Z+-])', '\\1:00\\2') AS TIMESTAMPTZ)`
@@ -122,8 +131,15 @@ function momentFitting(text: string, type: string): Fitting {
   }
 }
 
+/** As the engine itself writes it, to the second. */
+function quickMoment(text: string, type: string): Fitting['branches'][number] {
+  const cast = `TRY_CAST(${text} AS ${duckdbType(type)})`
+  return { when: `strlen(${text}) = ${type === 'date' ? 10 : 19} AND CAST(${cast} AS VARCHAR) = ${text}`, gives: cast }
+}
+
 /** Dates and times by a strptime pattern: formatting the value again has to give the text back. */
 function patternFitting(text: string, type: string, pattern: string): Fitting {
+  if (pattern === plainPatterns[type]) return { branches: [quickMoment(text, type)] }
   const quoted = quoteLiteral(pattern)
   const parsed = `try_strptime(${text}, ${quoted})`
   if (/%z/i.test(pattern)) {

@@ -110,6 +110,10 @@ function givenText({ name, type }: FeedColumn, nullTokens: readonly string[]): s
       longest === 0 ? `${text} < '!'` : `${text} < '!' OR ${padded} OR octet_length(${text}) <= ${longest}`
     return `CASE WHEN ${doubtful} THEN CASE WHEN ${isToken} THEN NULL ELSE ${text} END ELSE ${text} END`
   }
+  if (type === 'boolean') {
+    const word = `${text} >= '!' AND ${text} < '{' AND NOT ${padded} AND octet_length(${text}) > ${longest}`
+    return `CASE WHEN ${word} THEN ${text} WHEN ${isToken} THEN NULL ELSE ${trimmed} END`
+  }
   const surely = `${text} >= '0' AND ${text} < ':' AND NOT ${padded}`
   const digits = Math.max(0, ...tokens.filter(token => /^\d/.test(token)).map(token => Buffer.byteLength(token)))
   const gate = digits === 0 ? surely : `${surely} AND octet_length(${text}) > ${digits}`

@@ -1,7 +1,8 @@
 /** Dates and times by a strptime pattern, read field by field: Spark's own patterns mean something else, and are more generous. */
 import { Failure } from '../../../contracts/failures.ts'
-import { dayNames, monthNames, partsOf, regexOf, type TimeField } from '../time-pattern.ts'
+import { dayNames, monthNames, partsOf, regexOf, type TimeField, type TimePart } from '../time-pattern.ts'
 import { sparkLiteral } from './names.ts'
+import { sparkType } from './types.ts'
 
 /**
  * The typed value of a text that is never null, or null.
@@ -17,11 +18,63 @@ export function patternValue(text: string, type: string, pattern: string): strin
   }
   const fields = parts.filter(part => part.kind === 'field')
   const whole = `(?i)^${regex}\\z`
+  const given = isoText(text, parts)
+  if (given !== undefined) {
+    const cast = `try_cast(${given} AS TIMESTAMP_NTZ)`
+    const day = type === 'date' && fields.every(({ letter }) => 'Ymd'.includes(letter))
+    const value = day ? `try_cast(${given} AS DATE)` : `CAST(${cast} AS ${sparkType(type)})`
+    return `CASE WHEN ${text} RLIKE ${sparkLiteral(whole)} AND ${given} >= '0001' THEN ${value} END`
+  }
   const field = fieldsOf(text, whole, fields)
   const moment = `try_cast(${momentText(field)} AS ${field('z') === undefined ? 'TIMESTAMP_NTZ' : 'TIMESTAMP'})`
   const matches = [`${text} RLIKE ${sparkLiteral(whole)}`, ...conditions(field, moment)].join(' AND ')
-  return `CASE WHEN ${matches} THEN CAST(${moment} AS ${type === 'date' ? 'DATE' : type === 'timestamp' ? 'TIMESTAMP_NTZ' : 'TIMESTAMP'}) END`
+  return `CASE WHEN ${matches} THEN CAST(${moment} AS ${sparkType(type)}) END`
 }
+
+const widths: Readonly<Record<string, number>> = { Y: 4, m: 2, d: 2, H: 2, M: 2, S: 2 }
+/** A day, and perhaps a time of it, in ISO 8601: what stands in front of each field. */
+const iso = [
+  ['', 'Y'],
+  ['-', 'm'],
+  ['-', 'd'],
+  [' ', 'H'],
+  [':', 'M'],
+  [':', 'S'],
+] as const
+
+/**
+ * The text put in the order of ISO 8601, where every field of the pattern has one width and none is left out before another: its parts
+ * then have their places. Undefined for any other pattern.
+ */
+function isoText(text: string, parts: readonly TimePart[]): string | undefined {
+  const places = new Map<string, number>()
+  let at = 1
+  for (const part of parts) {
+    if (part.kind === 'literal') at += part.text.length
+    else {
+      const width = widths[part.letter]
+      if (part.bare || width === undefined || places.has(part.letter)) return undefined
+      places.set(part.letter, at)
+      at += width
+    }
+  }
+  const named = iso.slice(0, places.size)
+  // A cast wants the minutes with the hours.
+  if (places.size < 3 || places.size === 4 || named.some(([, letter]) => !places.has(letter))) return undefined
+  if (
+    named.every(([, letter], index) => index === 0 || places.get(letter) === (isoPlaces[letter] ?? 0)) &&
+    at === (isoEnds[places.size] ?? 0)
+  )
+    return text
+  const pieces = named.flatMap(([mark, letter]) => [
+    ...(mark === '' ? [] : [sparkLiteral(mark)]),
+    `substring(${text}, ${places.get(letter)}, ${widths[letter]})`,
+  ])
+  return `concat(${pieces.join(', ')})`
+}
+
+const isoPlaces: Readonly<Record<string, number>> = { Y: 1, m: 6, d: 9, H: 12, M: 15, S: 18 }
+const isoEnds: Readonly<Record<number, number>> = { 3: 11, 5: 17, 6: 20 }
 
 type Field = (letter: string) => string | undefined
 
