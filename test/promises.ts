@@ -49,7 +49,7 @@ export const promises = [
   {
     id: 'P9',
     text: 'Same result on every engine: equal typed columns and equal errors; generated code readable, deterministic, kept.',
-    open: 'There is one engine yet; that its code is deterministic and kept with the run is tested.',
+    provenBy: [{ file: 'spark/differential.test.ts', name: 'DuckDB and Spark give the same' }],
   },
   {
     id: 'P10',
