@@ -45,8 +45,14 @@ export interface SnapshotDescription {
   readonly summary: Summary
 }
 
-/** Old metadata is of no use to readers: a hundred versions are kept in the log, then files are removed. */
+/**
+ * Old metadata is of no use to readers: a hundred versions are kept in the log, then files are removed. Writers of other engines, who
+ * take these properties as their own, are as patient at the swap as we are.
+ */
 const defaults = {
+  'commit.retry.num-retries': '100',
+  'commit.retry.min-wait-ms': '20',
+  'commit.retry.max-wait-ms': '1000',
   'write.format.default': 'parquet',
   'write.parquet.compression-codec': 'zstd',
   'write.metadata.previous-versions-max': '100',

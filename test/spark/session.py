@@ -1,4 +1,4 @@
-"""A Spark session that answers one JSON document per line. Usage: session.py; `{"warehouse": …}` opens the catalog of a warehouse."""
+"""A Spark session that answers one JSON document per line. Usage: session.py; `{"conf": …}` opens a catalog."""
 
 import datetime
 import decimal
@@ -22,21 +22,27 @@ def shown(value):
     return value
 
 
+def opened(conf):
+    """A session on the catalog of its own: Spark keeps one that it has opened, and its name is part of how a table is known."""
+    session = root.newSession()
+    for key, value in conf.items():
+        if key != "spark.sql.extensions":
+            session.conf.set(key, value)
+    session.sql("USE aiworkflow")
+    return session
+
+
 def answer(request):
     global spark
     if "run" in request:
-        scope = {"spark": spark, **request.get("names", {})}
+        scope = {"spark": spark, "shown": shown, "opened": opened, **request.get("names", {})}
         exec(compile(request["run"], "request", "exec"), scope)
         return scope.get("result")
     if "sql" in request:
         frame = spark.sql(request["sql"])
         return [[shown(value) for value in row] for row in frame.collect()]
-    if "warehouse" in request:
-        # Spark keeps a catalog that it has opened, and its name is part of what the catalog knows its tables by.
-        spark = root.newSession()
-        for key, value in request["conf"].items():
-            spark.conf.set(key, value)
-        spark.sql("USE aiworkflow")
+    if "conf" in request:
+        spark = opened(request["conf"])
         return None
     raise ValueError(f"unknown request {request}")
 

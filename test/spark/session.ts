@@ -3,9 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { TablesPlace } from '../lakehouse/pyiceberg.ts'
+import { catalogConfiguration, type SparkCatalog } from '../../src/lakehouse/engine/spark/catalog-configuration.ts'
 
 const folder = fileURLToPath(new URL('../../.cache/spark/', import.meta.url))
+/** What scripts/parts/spark.sh installs, as the setting `spark.home` takes it. */
+export const sparkHome = folder
 const script = fileURLToPath(new URL('session.py', import.meta.url))
 
 export interface SparkInstallation {
@@ -31,8 +33,10 @@ export function sparkInstallation(): SparkInstallation {
 }
 
 export interface SparkSession {
-  /** Goes to the catalog of a warehouse: names are `namespace.table`. */
-  open(place: string | TablesPlace): Promise<void>
+  /** Goes to the catalog: names are `namespace.table`. */
+  open(place: Omit<SparkCatalog, 'name'>): Promise<void>
+  /** What a session is given that opens the catalog. */
+  configuration(place: Omit<SparkCatalog, 'name'>): Readonly<Record<string, string>>
   /** Rows of a statement; numbers and moments that JSON cannot hold exactly as texts. */
   rows(sql: string): Promise<unknown[][]>
   /** Python with `spark` and `names` at hand; what it leaves in `result`. */
@@ -45,6 +49,8 @@ export async function openSpark(): Promise<SparkSession> {
   const options = ['--master', 'local[2]', '--driver-memory', '1g', '--jars', jars.join(',')]
   for (const setting of [
     'spark.ui.enabled=false',
+    'spark.sql.codegen.wholeStage=false',
+    'spark.sql.codegen.factoryMode=NO_CODEGEN',
     'spark.sql.shuffle.partitions=2',
     'spark.sql.extensions=org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions',
   ]) {
@@ -78,9 +84,9 @@ export async function openSpark(): Promise<SparkSession> {
   }
   return {
     open: async place => {
-      const at = typeof place === 'string' ? { catalog: place } : place
-      await ask({ warehouse: at.catalog, conf: catalogConf(at) })
+      await ask({ conf: catalogConf({ ...place, name: 'aiworkflow' }) })
     },
+    configuration: place => catalogConf({ ...place, name: 'aiworkflow' }),
     rows: async sql => (await ask({ sql })) as unknown[][],
     run: async (python, names = {}) => (await ask({ run: python, names })) as never,
     close: async () => {
@@ -90,25 +96,9 @@ export async function openSpark(): Promise<SparkSession> {
   }
 }
 
-function catalogConf({ catalog, store }: TablesPlace): Record<string, string> {
-  const name = 'spark.sql.catalog.aiworkflow'
-  return {
-    [name]: 'org.apache.iceberg.spark.SparkCatalog',
-    [`${name}.catalog-impl`]: 'org.apache.iceberg.jdbc.JdbcCatalog',
-    [`${name}.uri`]: `jdbc:sqlite:${catalog}/catalog.sqlite`,
-    [`${name}.warehouse`]: store?.url ?? `file://${catalog}`,
-    [`${name}.jdbc.schema-version`]: 'V1',
-    [`${name}.cache-enabled`]: 'false',
-    'spark.sql.session.timeZone': 'UTC',
-    ...(store && {
-      [`${name}.io-impl`]: 'org.apache.iceberg.aws.s3.S3FileIO',
-      [`${name}.client.region`]: store.region,
-      [`${name}.s3.endpoint`]: store.endpoint ?? '',
-      [`${name}.s3.path-style-access`]: 'true',
-      [`${name}.s3.access-key-id`]: store.credentials.accessKeyId,
-      [`${name}.s3.secret-access-key`]: store.credentials.secretAccessKey,
-    }),
-  }
+function catalogConf(place: SparkCatalog): Record<string, string> {
+  const { open, secret } = catalogConfiguration(place)
+  return { ...open, ...secret, 'spark.sql.session.timeZone': 'UTC' }
 }
 
 function tailOf(child: ChildProcess): () => string {

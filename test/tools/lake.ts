@@ -9,6 +9,7 @@ import type { FeedColumn, FeedContract, FeedFormat } from '../../contracts/data/
 import type { LoadPlan } from '../../contracts/data/load-plan.ts'
 import type { ToolId, ToolInput, ToolOutput } from '../../contracts/tools/index.ts'
 import { compileLoadPlan } from '../../src/compiler/load-plan.ts'
+import type { SparkCluster } from '../../src/lakehouse/engine/spark/cluster.ts'
 import { type Lakehouse, openLakehouse } from '../../src/lakehouse/lakehouse.ts'
 import { connectInMemory } from '../../src/tools/client.ts'
 import { createRoots } from '../../src/tools/filesystem/roots.ts'
@@ -85,17 +86,22 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-export async function openLake(spans?: Spans): Promise<Lake> {
+/** How the Spark of a warehouse is made, for tests that have one. */
+export type SparkAt = (warehouseDir: string) => SparkCluster
+
+export async function openLake(spans?: Spans, sparkAt?: SparkAt): Promise<Lake> {
   const workspace = mkdtempSync(path.join(tmpdir(), 'lake-'))
   closers.push(async () => rmSync(workspace, { recursive: true, force: true }))
-  return openLakeAt(workspace, spans)
+  return openLakeAt(workspace, spans, sparkAt)
 }
 
-export async function openLakeAt(workspace: string, spans?: Spans): Promise<Lake> {
-  const lakehouse = openLakehouse({ warehouseDir: path.join(workspace, 'warehouse'), memoryLimit: '512MB' })
+export async function openLakeAt(workspace: string, spans?: Spans, sparkAt?: SparkAt): Promise<Lake> {
+  const warehouseDir = path.join(workspace, 'warehouse')
+  const lakehouse = openLakehouse({ warehouseDir, memoryLimit: '512MB' })
+  const spark = sparkAt?.(warehouseDir)
   const deliveries = createRoots(workspace, ['.aiworkflow/deliveries'])
   const keepSql = sqlKeeper(path.join(workspace, '.aiworkflow/runs'))
-  const server = lakehouseServer({ lakehouse, deliveries, keepSql }, spans)
+  const server = lakehouseServer({ lakehouse, deliveries, keepSql, spark }, spans)
   const client = await connectInMemory(server)
   closers.push(() => lakehouse.close())
   let minute = 0
@@ -104,7 +110,7 @@ export async function openLakeAt(workspace: string, spans?: Spans): Promise<Lake
     lakehouse,
     server,
     call: (tool, input) =>
-      client.call(tool, input as Record<string, unknown>, { trace: {}, timeoutMs: 60_000 }) as never,
+      client.call(tool, input as Record<string, unknown>, { trace: {}, timeoutMs: 180_000 }) as never,
     deliver: (bytes, more = {}) => {
       const sha256 = createHash('sha256').update(bytes).digest('hex')
       const id = `d_${sha256.slice(0, 24)}`
@@ -139,7 +145,7 @@ export async function openLakeAt(workspace: string, spans?: Spans): Promise<Lake
           ingestionDate: delivery.ingestionDate,
           ingestedAt: delivery.receivedAt,
         },
-        { engine: 'duckdb', reason: 'small', estimatedRows: null },
+        { engine: spark === undefined ? 'duckdb' : 'spark', reason: 'asked for', estimatedRows: null },
       ),
     load: async (contract, delivery, runId) => {
       await lake.call('create_table', { contract })

@@ -86,7 +86,9 @@ def append(step, rows, table, write_key):
     say("begin", step=step)
     target = table
     if arguments.branch:
-        spark.sql(f"ALTER TABLE {table} CREATE OR REPLACE BRANCH \`{arguments.branch}\`")
+        # Not OR REPLACE, which wants a main that has rows.
+        spark.sql(f"ALTER TABLE {table} DROP BRANCH IF EXISTS \`{arguments.branch}\`")
+        spark.sql(f"ALTER TABLE {table} CREATE BRANCH \`{arguments.branch}\`")
         target = f"{table}.\`branch_{arguments.branch}\`"
     writer = rows.writeTo(target).option("distribution-mode", "none").option("fanout-enabled", "true")
     for name, value in {**SUMMARY, "aiworkflow.write-key": write_key}.items():

@@ -77,7 +77,7 @@ function hourText(field: Field): string {
   const [hour, half] = [field('I'), field('p')]
   if (hour === undefined) return padded(field('H')) ?? "'00'"
   const later = half === undefined ? '0' : `CASE WHEN ${half} = 'pm' THEN 12 ELSE 0 END`
-  return `lpad(CAST(CAST(${hour} AS INT) % 12 + ${later} AS STRING), 2, '0')`
+  return `lpad(CAST(try_cast(${hour} AS INT) % 12 + ${later} AS STRING), 2, '0')`
 }
 
 /** `+0130` and `+01` as `+01:30` and `+01:00`. */
@@ -89,7 +89,7 @@ function conditions(field: Field, moment: string): string[] {
   const [year, hour, day] = [field('Y'), field('I'), field('a') ?? field('A')]
   return [
     ...(year === undefined ? [] : [`${year} <> '0000'`]),
-    ...(hour === undefined ? [] : [`CAST(${hour} AS INT) BETWEEN 1 AND 12`]),
+    ...(hour === undefined ? [] : [`try_cast(${hour} AS INT) BETWEEN 1 AND 12`]),
     ...(day === undefined || field('z') !== undefined ? [] : [`weekday(${moment}) = ${placeIn(dayNames, day)} - 1`]),
   ]
 }

@@ -62,7 +62,11 @@ async function follow({ submit, environment }: SparkStart, run: SparkRun, option
     env: { ...process.env, PYTHONUNBUFFERED: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const said = tailOf(child)
+  // What a program of Python says on stderr comes by way of Spark's stdout.
+  const said = { log: '', program: '' }
+  child.stderr?.setEncoding('utf8').on('data', piece => {
+    said.log = tail(said.log + piece)
+  })
   const stop = () => void endGroup(child)
   run.signal.addEventListener('abort', stop, { once: true })
   try {
@@ -72,10 +76,11 @@ async function follow({ submit, environment }: SparkStart, run: SparkRun, option
     for await (const line of createInterface({ input: child.stdout! })) {
       const event = eventOf(line, run.mark)
       if (event !== undefined) run.onEvent(event)
+      else said.program = tail(`${said.program}${line}\n`)
     }
     const { exitCode, signal } = await ended
     run.signal.throwIfAborted()
-    if (exitCode !== 0) throw sparkFailure({ exitCode, signal, said: said() })
+    if (exitCode !== 0) throw sparkFailure({ exitCode, signal, said: `${said.log}\n${said.program}` })
   } finally {
     run.signal.removeEventListener('abort', stop)
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) await endGroup(child)
@@ -107,10 +112,4 @@ function send({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-function tailOf(child: ChildProcess): () => string {
-  let text = ''
-  child.stderr?.setEncoding('utf8').on('data', piece => {
-    text = `${text}${piece}`.slice(-keptCharacters)
-  })
-  return () => text
-}
+const tail = (text: string): string => text.slice(-keptCharacters)
