@@ -5,7 +5,12 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 venv=.cache/s3
-pins=('moto[s3,server]==5.2.5')
+# Its server alone: what moto names `server` brings every other service, too.
+pins=(
+  'moto[s3]==5.2.5'
+  'flask==3.1.3'
+  'flask-cors==6.0.5'
+)
 wanted="${pins[*]}"
 stamp="$venv/.pins"
 
@@ -17,6 +22,7 @@ if ! command -v python3 >/dev/null; then
   exit 1
 fi
 echo "installing an S3-compatible store for the tests into $venv" >&2
+rm -rf "$venv"
 python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check "${pins[@]}"
 echo "$wanted" >"$stamp"

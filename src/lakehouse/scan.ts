@@ -11,7 +11,7 @@ import { decodeManifestList, type ManifestListEntry } from './iceberg/manifest-l
 import type { Snapshot, TableSchema } from './iceberg/metadata.ts'
 import { duckdbType } from './iceberg/types.ts'
 import { quoteIdentifier, quoteList } from './identifiers.ts'
-import type { Storage } from './storage/storage.ts'
+import type { Brought, Storage } from './storage/storage.ts'
 
 /** Reads manifests, which never change, and keeps the most recent ones. */
 export interface ManifestReader {
@@ -121,10 +121,9 @@ function emptySql(schema: TableSchema, extra: readonly string[]): string {
 }
 
 /** The files, which are there to be read when this returns. */
-export async function paths(storage: Storage, files: readonly Pick<LiveFile, 'location'>[]): Promise<string> {
-  const locations = files.map(file => file.location)
-  await storage.bring(locations)
-  return quoteList(locations.map(storage.pathOf))
+export async function paths(storage: Storage, files: readonly Brought[]): Promise<string> {
+  await storage.bring(files)
+  return quoteList(files.map(file => storage.pathOf(file.location)))
 }
 
 /** Whether a delete file may name rows of a data file: same partition, not older, and within its bounds. */

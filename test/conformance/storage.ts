@@ -53,7 +53,7 @@ export function storageConformance(world: () => StorageWorld): void {
       await storage.publishFile(from, location)
       await expect(stat(from)).rejects.toThrow('ENOENT')
       for (const each of [storage, elsewhere()]) {
-        await each.bring([location])
+        await each.bring([{ location, sizeBytes: size }])
         expect((await readFile(each.pathOf(location))).equals(content)).toBe(true)
       }
     }
@@ -64,7 +64,8 @@ export function storageConformance(world: () => StorageWorld): void {
     const location = `${place()}/data/one.parquet`
     await storage.publishFile(await finished('rows'), location)
     const other = elsewhere()
-    await Promise.all(Array.from({ length: 20 }, () => other.bring([location, location])))
+    const file = { location, sizeBytes: 4 }
+    await Promise.all(Array.from({ length: 20 }, () => other.bring([file, file])))
     expect(await readFile(other.pathOf(location), 'utf8')).toBe('rows')
   })
 

@@ -183,27 +183,38 @@ describe('copies', () => {
       },
     })
     const locationOf = (name: string) => `s3://lake/data/${name}`
+    const bring = (...names: string[]) =>
+      mirror.bring(names.map(name => ({ location: locationOf(name), sizeBytes: 1000 })))
     /** As if it had been asked for so long ago. */
     const age = async (name: string, hours: number) => {
       const at = new Date(Date.now() - hours * 3_600_000)
       await utimes(mirrorPath(folder, locationOf(name)), at, at)
     }
     const there = async () => (await readdir(join(folder, 'lake/data'))).sort().join('')
-    return { mirror, folder, fetched, locationOf, age, there }
+    return { bring, fetched, age, there }
   }
 
   test('what was not asked for the longest goes beyond the bound; what was asked for within the hour stays', async () => {
-    const { mirror, locationOf, age, there } = await copied(2500)
-    for (const name of ['a', 'b', 'c']) await mirror.bring([locationOf(name)])
+    const { bring, age, there } = await copied(2500)
+    for (const name of ['a', 'b', 'c']) await bring(name)
     expect(await there()).toBe('abc')
     await age('a', 3)
     await age('b', 5)
-    await mirror.bring([locationOf('a')])
-    await mirror.bring([locationOf('d')])
+    await bring('a')
+    await bring('d')
     expect(await there()).toBe('acd')
     await age('c', 2)
-    await mirror.bring([locationOf('e')])
+    await bring('e')
     expect(await there()).toBe('ade')
+  })
+
+  test('more than there is room for is not begun; what is there already needs none', async () => {
+    const { bring, fetched } = await copied(2500)
+    await bring('a', 'b')
+    await expectFailure(bring('a', 'c', 'd', 'e'), 'DISK_FULL', /3 files of 0\.003 MB have to be copied/)
+    expect(fetched).toHaveLength(2)
+    await bring('a', 'b', 'c', 'd')
+    expect(fetched).toHaveLength(4)
   })
 
   test('one that fails to come leaves nothing, and comes the next time', async () => {
@@ -217,10 +228,10 @@ describe('copies', () => {
         if (fails) throw new Error('cut')
       },
     })
-    await expect(mirror.bring(['s3://lake/a'])).rejects.toThrow('cut')
+    await expect(mirror.bring([{ location: 's3://lake/a', sizeBytes: 4 }])).rejects.toThrow('cut')
     expect(await readdir(join(folder, '.incoming'))).toEqual([])
     fails = false
-    await mirror.bring(['s3://lake/a'])
+    await mirror.bring([{ location: 's3://lake/a', sizeBytes: 4 }])
     expect(await readFile(mirrorPath(folder, 's3://lake/a'), 'utf8')).toBe('half')
   })
 

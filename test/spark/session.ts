@@ -96,11 +96,10 @@ export async function openSpark(): Promise<SparkSession> {
   }
 }
 
-const catalogConf = (place: SparkCatalog): Record<string, string> => ({
-  ...catalogConfiguration(place).open,
-  ...catalogConfiguration(place).secret,
-  'spark.sql.session.timeZone': 'UTC',
-})
+function catalogConf(place: SparkCatalog): Record<string, string> {
+  const { open, secret } = catalogConfiguration(place)
+  return { ...open, ...secret, 'spark.sql.session.timeZone': 'UTC' }
+}
 
 function tailOf(child: ChildProcess): () => string {
   let text = ''

@@ -16,9 +16,11 @@ const startLimitMs = 180_000
 let spark: SparkSession
 let server: RigRestCatalog
 let s3: RigS3
+let store: Store
 
 beforeAll(async () => {
   ;[spark, server, s3] = await Promise.all([openSpark(), startRestCatalog(), startS3()])
+  store = await bucketOf(s3, 'lake')
 }, startLimitMs)
 afterAll(async () => {
   await spark?.close()
@@ -31,20 +33,19 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-type Place = Omit<SparkCatalog, 'name' | 'store'> & { readonly store?: Store | undefined }
-const places: readonly (readonly [string, (warehouseDir: string) => Place | Promise<Place>])[] = [
+type Place = Omit<SparkCatalog, 'name' | 'store'> & { readonly store?: Store }
+const places: readonly (readonly [string, (warehouseDir: string) => Place])[] = [
   ['the catalog of a warehouse', warehouseDir => ({ warehouseDir })],
+  ['the catalog of a warehouse whose files are in a store', warehouseDir => ({ warehouseDir, store })],
   ['an Iceberg REST catalog', warehouseDir => ({ warehouseDir, rest: { url: server.url } })],
-  ['tables in a store', async warehouseDir => ({ warehouseDir, store: await bucketOf(s3, `lake-${buckets++}`) })],
 ]
-let buckets = 0
 
 const byStock = 'SELECT sku, stock, vendor FROM product_raw.acme_items'
 
 describe.each(places)('Spark on %s', { timeout: startLimitMs }, (_, placeOf) => {
   async function openedLake(): Promise<{ lake: Lakehouse; place: Place }> {
     const folder = mkdtempSync(join(tmpdir(), 'aiworkflow-spark-'))
-    const place = await placeOf(join(folder, 'warehouse'))
+    const place = placeOf(join(folder, 'warehouse'))
     const lake = openLakehouse({ ...place, memoryLimit: '512MB' })
     closers.push(async () => {
       await lake.close()

@@ -14,10 +14,11 @@ import { join } from 'node:path'
 import { Failure } from '../../../contracts/failures.ts'
 import { moveFile, withDisk } from './disk.ts'
 import { eachOf } from './each.ts'
+import type { Brought } from './storage.ts'
 
 export interface Mirror {
-  /** Makes copies of what is not there. */
-  bring(locations: readonly string[]): Promise<void>
+  /** Makes copies of what is not there. Throws DISK_FULL for more than there is room for. */
+  bring(files: readonly Brought[]): Promise<void>
   read(location: string): Promise<Buffer>
   /** Keeps a finished file as the copy of a location, away from where it was. */
   keepFile(fromPath: string, location: string): Promise<void>
@@ -107,22 +108,36 @@ export function openMirror({ folder, mostBytes, download, keptMs = hourMs }: Mir
   }
   const bringOne = async (location: string) => {
     const path = mirrorPath(folder, location)
-    if (await isThere(path)) return
     const found = coming.get(path) ?? fetch(location, path).finally(() => coming.delete(path))
     coming.set(path, found)
     await found
   }
-  const bring = (locations: readonly string[]) => eachOf(locations, downloadsAtOnce, bringOne)
+  const bring = async (files: readonly Brought[]) => {
+    const missing: Brought[] = []
+    await eachOf(files, downloadsAtOnce, async file => {
+      if (!(await isThere(mirrorPath(folder, file.location)))) missing.push(file)
+    })
+    const bytes = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    if (bytes > mostBytes) {
+      throw new Failure(
+        'DISK_FULL',
+        `${missing.length} files of ${megabytes(bytes)} MB have to be copied to be read, and copies may take ${megabytes(mostBytes)} MB.`,
+        { wayOut: 'Read less at once, or raise lakehouse.s3CopiesMegabytes where the disk has room.' },
+      )
+    }
+    await eachOf(missing, downloadsAtOnce, ({ location }) => bringOne(location))
+  }
+  const bringSmall = (location: string) => bring([{ location, sizeBytes: 0 }])
 
   return {
     bring,
     read: async location => {
       const path = mirrorPath(folder, location)
-      await bring([location])
+      await bringSmall(location)
       return readFile(path).catch(async error => {
         // Another process may have taken it away at this very moment.
         if (error.code !== 'ENOENT') throw error
-        await bring([location])
+        await bringSmall(location)
         return readFile(path)
       })
     },
@@ -147,6 +162,8 @@ export function openMirror({ folder, mostBytes, download, keptMs = hourMs }: Mir
     },
   }
 }
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e6 ? 3 : 0)
 
 async function copiesBelow(folder: string): Promise<{ path: string; bytes: number; usedMs: number }[]> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])

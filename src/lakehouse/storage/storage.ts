@@ -20,8 +20,8 @@ export interface Storage {
   /** The same in SQL, of an expression. */
   pathSql(location: string): string
   read(location: string): Promise<Buffer>
-  /** Makes files readable at their paths, for an hour at least. */
-  bring(locations: readonly string[]): Promise<void>
+  /** Makes files readable at their paths, for an hour at least. Throws DISK_FULL where there is no room for what is not there yet. */
+  bring(files: readonly Brought[]): Promise<void>
   /** Writes a new file durably; fails when one of that name exists. */
   writeNew(location: string, bytes: string | Buffer): Promise<void>
   /** Moves a file that an engine finished into its final place, durably. */
@@ -32,6 +32,12 @@ export interface Storage {
   list(location: string): Promise<readonly StoredFile[]>
   /** Gives up what writers that died left half written below a location. */
   dropUnfinished(location: string, beforeMs: number): Promise<void>
+}
+
+/** A file as a manifest names it. */
+export interface Brought {
+  readonly location: string
+  readonly sizeBytes: number
 }
 
 export interface StoredFile {

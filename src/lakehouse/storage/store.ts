@@ -30,7 +30,7 @@ export function objectStorage({ s3, url, folder, mostBytes }: ObjectStorageOptio
     pathOf: location => mirrorPath(folder, location),
     pathSql: location => `${quoteLiteral(`${folder}/`)} || regexp_replace(${location}, '^s3[an]?://', '')`,
     read: location => mirror.read(location),
-    bring: locations => mirror.bring(locations),
+    bring: files => mirror.bring(files),
     writeNew: async (location, bytes) => {
       const whole = Buffer.from(bytes)
       if (!(await s3.create(location, whole)))
