@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Spark for the tests, and for whoever runs the engine on this machine: PySpark by pip in .cache/spark/venv, and in .cache/spark/jars the
+# Spark for the tests, and for whoever runs the engine on this machine: PySpark and its client of Spark Connect by pip in .cache/spark/venv, and in .cache/spark/jars the
 # Iceberg runtime, the JDBC driver of the SQLite catalog and the S3 client by Maven.
 # Run again at any time: it does nothing when the pinned versions are there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 folder=.cache/spark
-pyspark='pyspark==4.1.4'
+pyspark='pyspark[connect]==4.1.4'
 jars=(
   'org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.12.0'
   'org.xerial:sqlite-jdbc:3.54.1.0'

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { sparkCluster } from '../../src/lakehouse/engine/spark/cluster.ts'
 import { openLakehouse } from '../../src/lakehouse/lakehouse.ts'
+import { startSparkConnect } from '../rig/spark-connect.ts'
 import { column, contractOf, type Lake, openLake, runOf } from '../tools/lake.ts'
 import { sparkHome, sparkInstallation } from './session.ts'
 
@@ -94,6 +95,22 @@ describe('a load by Spark', { timeout: limitMs }, () => {
       [3, 3, 'VALUE_NOT_LONG', '{"sku":"B","qty":"x"}'],
     ])
     expect(spans).toEqual(expect.arrayContaining(['spark job', 'spark append rows', 'spark append errors']))
+  })
+
+  test('by a session of Spark Connect, on a server that runs already', async () => {
+    const server = await startSparkConnect()
+    try {
+      const lake = await openLake(undefined, warehouseDir =>
+        sparkCluster({ master: server.url, home: sparkHome, catalog: { name: 'aiworkflow', warehouseDir } }),
+      )
+      for (const [number, more] of ['', 'E5,3.00,5\n'].entries()) {
+        const loaded = await lake.load(contract, lake.deliver(text + more), runOf(number + 1))
+        expect(loaded.counts).toEqual({ read: 5 + number, loaded: 2 + number, rejected: 3 })
+      }
+      expect(await lake.rows('SELECT count(*) FROM product_raw.acme_products')).toEqual([[5]])
+    } finally {
+      await server.stop()
+    }
   })
 
   test('that is killed leaves the tables as they were, may be tried again, and is then whole', async () => {

@@ -15,7 +15,9 @@ import { fittedValue } from './values.ts'
 export interface SparkLoadTexts {
   /** Over `source`: every record with its texts, its values, and whether it fits. */
   readonly fitted: string
-  /** Over `fitted`: rows that fit, in the order of the table. */
+  /** Over `fitted`: every record in the order of the table, and behind it whether it fits. */
+  readonly rows: string
+  /** Those that fit. */
   readonly accepted: string
   /** Over `fitted`: one row per record and reason, in the shape of `ingest_errors`. */
   readonly rejected: string
@@ -39,6 +41,16 @@ export function renderSparkLoad(contract: FeedContract, bronze: TableDefinition,
       `Contract ${contract.vendor}/${contract.table} version ${contract.version}, owner ${contract.owner}`,
     ])
   const valued = columns.filter(({ type }) => type !== 'string')
+  const rows = `${title('Records in the shape of the table')}
+SELECT
+${contract.columns
+  .map(
+    column => `  ${comment(`${column.name} ${column.type}: ${column.description ?? `source column ${column.sourceName}`}`)}
+  ${column.retired === true ? `CAST(NULL AS ${sparkType(column.type)})` : valueName(column)} AS ${sparkIdentifier(column.name)},
+`,
+  )
+  .join('')}${lines([...metadataColumns(contract, facts), '_fits'], 2)}
+FROM fitted`
   return {
     fitted: `${title('Records and what fits')}
 WITH given AS (
@@ -55,16 +67,12 @@ SELECT
   ${['_error_code IS NULL', ...columns.flatMap(fitCondition)].join('\n    AND ')} AS _fits
 FROM typed`,
 
-    accepted: `${title('Accepted records')}
-SELECT
-${contract.columns
-  .map(
-    column => `  ${comment(`${column.name} ${column.type}: ${column.description ?? `source column ${column.sourceName}`}`)}
-  ${column.retired === true ? `CAST(NULL AS ${sparkType(column.type)})` : valueName(column)} AS ${sparkIdentifier(column.name)},
-`,
-  )
-  .join('')}${lines(metadataColumns(contract, facts), 2)}
-FROM fitted
+    rows,
+
+    accepted: `SELECT * EXCEPT (_fits)
+FROM (
+${rows}
+)
 WHERE _fits`,
 
     rejected: `${title('Rejected records')}

@@ -60,11 +60,12 @@ CREATE_TABLE = ${sql(renderSparkTable(catalog, bronze))}
 CREATE_ERRORS = ${sql(renderSparkTable(catalog, errorTable))}
 SOURCE = ${sql(renderSource(contract, source))}
 FITTED = ${sql(texts.fitted)}
-ACCEPTED = ${sql(texts.accepted)}
+ROWS = ${sql(texts.rows)}
 REJECTED = ${sql(texts.rejected)}
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--branch", help="append to this branch of the tables, made anew, instead of to the tables")
+parser.add_argument("--configuration", help="what a session of Spark Connect is given, as JSON")
 parser.add_argument("--source", default=SOURCE_FILE, help="read this file instead")
 arguments = parser.parse_args()
 
@@ -73,7 +74,12 @@ def say(event, **what):
     print(${quoted(programMark)} + json.dumps({"event": event, "atMs": round(time.time() * 1000), **what}), flush=True)
 
 
-spark = SparkSession.builder.getOrCreate()
+builder = SparkSession.builder
+if arguments.configuration:
+    with open(arguments.configuration, encoding="utf-8") as file:
+        for name, value in json.load(file).items():
+            builder = builder.config(name, value)
+spark = builder.getOrCreate()
 spark.conf.set("spark.sql.session.timeZone", "UTC")
 spark.conf.set("spark.sql.ansi.enabled", "true")
 # A text with a dollar and braces is that text.
@@ -107,19 +113,18 @@ for statement in (NAMESPACE, CREATE_TABLE, CREATE_ERRORS):
 
 ${how}
 spark.sql(SOURCE).createOrReplaceTempView("source")
-records = spark.sql(FITTED)
+spark.sql(FITTED).createOrReplaceTempView("fitted")
 
 if written_before(TABLE, WRITE_KEY):
     say("done")
 else:
     # What fits is written in the pass that counts what does not.
     seen = Observation("records")
-    counted = records.observe(seen, count(expr("*")).alias("read"), count_if(expr("NOT _fits")).alias("rejected"))
-    counted.createOrReplaceTempView("fitted")
-    append("append rows", spark.sql(ACCEPTED), TABLE, WRITE_KEY)
+    rows = spark.sql(ROWS)
+    rows = rows.observe(seen, count(expr("*")).alias("read"), count_if(expr("NOT _fits")).alias("rejected"))
+    append("append rows", rows.where("_fits").drop("_fits"), TABLE, WRITE_KEY)
     counts = seen.get
     if counts["rejected"] > 0 and not written_before(ERRORS, WRITE_KEY + ":errors"):
-        records.createOrReplaceTempView("fitted")
         append("append errors", spark.sql(REJECTED), ERRORS, WRITE_KEY + ":errors")
     say("done", counts=counts)
 spark.stop()

@@ -7,6 +7,9 @@ import { type SparkPlace, sparkConfiguration } from '../../../compiler/spark-con
 import { catalogConfiguration, type SparkCatalog } from './catalog-configuration.ts'
 import { type SparkRun, submitSpark } from './submit.ts'
 
+/** Spark shows it among the settings of the job; of a kind that a session may set, too. */
+const traceProperty = 'spark.sql.aiworkflow.traceparent'
+
 export interface SparkOptions {
   /** `local[*]`, `spark://host:7077`, `k8s://https://host:443`, `yarn`, or `sc://host:15002` for Spark Connect. */
   readonly master: string
@@ -33,27 +36,37 @@ export function sparkCluster({ master, home, catalog }: SparkOptions): SparkClus
   // Looked for when they are needed: whoever has no large delivery needs no Spark.
   const installation = () => (home === undefined ? undefined : installationAt(home))
   const opened = () => catalogConfiguration({ ...catalog, warehouseDir: realpathSync(catalog.warehouseDir) })
-  const configured = (sizing: Sizing | undefined, installed: Installation | undefined): Record<string, string> => ({
-    ...(master.startsWith('sc:') ? {} : { 'spark.master': master, 'spark.submit.deployMode': 'client' }),
-    ...(installed && installed.jars.length > 0 && { 'spark.jars': installed.jars.join(',') }),
-    'spark.ui.enabled': 'false',
-    ...opened().open,
-    ...(sizing && sparkConfiguration(sizing, placeOf(master))),
-  })
+  const configured = (sizing: Sizing | undefined, installed: Installation | undefined): Record<string, string> => {
+    const all = {
+      'spark.master': master,
+      'spark.submit.deployMode': 'client',
+      ...(installed && installed.jars.length > 0 && { 'spark.jars': installed.jars.join(',') }),
+      'spark.ui.enabled': 'false',
+      ...opened().open,
+      ...(sizing && sparkConfiguration(sizing, placeOf(master))),
+    }
+    // A session of a server that runs has its jars, and chooses nothing but what its statements mean.
+    const ofSession = ([key]: [string, string]) => key.startsWith('spark.sql.') && key !== 'spark.sql.extensions'
+    return master.startsWith('sc:') ? Object.fromEntries(Object.entries(all).filter(ofSession)) : all
+  }
   return {
     catalog: catalog.name,
     configuration: sizing => configured(sizing, installation()),
     submit: async ({ sizing, traceparent, ...job }) => {
       const installed = installation()
       await submitSpark(
-        { submit: installed?.submit ?? 'spark-submit', environment: environmentOf(installed, traceparent) },
+        {
+          submit: installed?.submit ?? 'spark-submit',
+          python: installed === undefined ? 'python3' : join(installed.bin, 'python3'),
+          environment: environmentOf(installed, traceparent),
+        },
         {
           ...job,
           master,
           configuration: {
             ...configured(sizing, installed),
             ...opened().secret,
-            ...(traceparent !== undefined && { 'spark.aiworkflow.traceparent': traceparent }),
+            ...(traceparent !== undefined && { [traceProperty]: traceparent }),
           },
         },
       )

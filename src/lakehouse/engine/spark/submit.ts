@@ -19,6 +19,8 @@ import { sparkFailure } from './failure.ts'
 export interface SparkStart {
   /** The `spark-submit` to run. */
   readonly submit: string
+  /** The Python to run where there is nothing to submit: a client of Spark Connect. */
+  readonly python: string
   /** Set beside this process's own environment. */
   readonly environment: Readonly<Record<string, string>>
 }
@@ -42,22 +44,44 @@ const killAfterMs = 10_000
 /** Resolves when the program has ended well. @throws Failure SPARK_MISSING, ENGINE_FAILED and what else `sparkFailure` knows */
 export async function submitSpark(start: SparkStart, run: SparkRun): Promise<void> {
   run.signal.throwIfAborted()
-  const properties = join(run.scratchDir, `${randomUUID()}.conf`)
-  await writeFile(properties, propertiesText(run.configuration), { mode: 0o600 })
+  const file = join(run.scratchDir, `${randomUUID()}.conf`)
+  const isClient = run.master.startsWith('sc:')
+  await writeFile(file, isClient ? JSON.stringify(run.configuration) : propertiesText(run.configuration), {
+    mode: 0o600,
+  })
   try {
-    await follow(start, run, [
-      // `--remote` is the way to Spark Connect.
-      ...(run.master.startsWith('sc:') ? ['--remote', run.master] : ['--master', run.master]),
-      ...['--properties-file', properties, '--load-spark-defaults', run.programFile, ...run.arguments],
-    ])
+    await (isClient
+      ? follow(start.python, [run.programFile, '--configuration', file, ...run.arguments], run, {
+          ...start.environment,
+          SPARK_REMOTE: run.master,
+        })
+      : follow(
+          start.submit,
+          [
+            '--master',
+            run.master,
+            '--properties-file',
+            file,
+            '--load-spark-defaults',
+            run.programFile,
+            ...run.arguments,
+          ],
+          run,
+          start.environment,
+        ))
   } finally {
-    await rm(properties, { force: true })
+    await rm(file, { force: true })
   }
 }
 
-async function follow({ submit, environment }: SparkStart, run: SparkRun, options: readonly string[]): Promise<void> {
+async function follow(
+  command: string,
+  options: readonly string[],
+  run: SparkRun,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
   // In a group of its own: what it starts ends with it, and no key of the terminal reaches it.
-  const child = spawn(submit, options, {
+  const child = spawn(command, options, {
     detached: true,
     env: { ...process.env, PYTHONUNBUFFERED: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -70,7 +94,7 @@ async function follow({ submit, environment }: SparkStart, run: SparkRun, option
   const stop = () => void endGroup(child)
   run.signal.addEventListener('abort', stop, { once: true })
   try {
-    const ended = endOf(child, submit)
+    const ended = endOf(child, command)
     // Looked at below, when the lines are through.
     ended.catch(() => undefined)
     for await (const line of createInterface({ input: child.stdout! })) {
@@ -87,10 +111,10 @@ async function follow({ submit, environment }: SparkStart, run: SparkRun, option
   }
 }
 
-function endOf(child: ChildProcess, submit: string): Promise<{ exitCode: number | null; signal: string | null }> {
+function endOf(child: ChildProcess, command: string): Promise<{ exitCode: number | null; signal: string | null }> {
   return new Promise((resolve, reject) => {
     child.once('error', error => {
-      reject(new Failure('SPARK_MISSING', `${submit} could not be started: ${error.message}`, { cause: error }))
+      reject(new Failure('SPARK_MISSING', `${command} could not be started: ${error.message}`, { cause: error }))
     })
     child.once('close', (exitCode, signal) => resolve({ exitCode, signal }))
   })
