@@ -51,6 +51,18 @@ describe('loading a delivery', () => {
     ])
   })
 
+  test('rows that somebody committed by hand under the write key are taken as they are, and counted', async () => {
+    const lake = await openLake()
+    const delivery = lake.deliver('sku,price,qty\nA1,1.50,3\n')
+    await lake.call('create_table', { contract })
+    const select = `SELECT 'A1' AS sku, 1.50 AS price, 3 AS qty, 'acme' AS vendor_name, DATE '2026-11-24' AS ingestion_date, '${delivery.id}' AS _delivery_id, 'r' AS _run_id, 'f' AS _source_file, TIMESTAMPTZ '2026-11-24 10:00:00Z' AS _ingested_at`
+    const table = { namespace: 'product_raw', name: 'acme_products' }
+    const cast = `SELECT * REPLACE (CAST(price AS DECIMAL(10,2)) AS price, CAST(qty AS INTEGER) AS qty) FROM (${select})`
+    await lake.lakehouse.append(table, { select: cast, writeKey: `bronze ${delivery.id}` })
+    const loaded = await lake.load(contract, delivery)
+    expect(loaded).toMatchObject({ counts: { read: 1, loaded: 1, rejected: 0 }, alreadyDone: true })
+  })
+
   const nasty: [string, string | Uint8Array, Partial<FeedContract>, number, number][] = [
     ['too few and too many fields', 'sku,price,qty\nA\nB,1.00,2,3\nC,1.00,2\n', {}, 3, 1],
     ['a quote that never closes', 'sku,price,qty\nA,1.00,1\n"B,1.00,2\nC,1.00,3\n', {}, 3, 2],

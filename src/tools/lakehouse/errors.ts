@@ -68,6 +68,18 @@ async function replaceErrors(
   }
 }
 
+/** Records of a delivery that stand in the error table for not having reached the raw table. */
+export async function rejectedRecords(
+  lakehouse: Lakehouse,
+  { deliveryId }: { readonly deliveryId: string },
+): Promise<number> {
+  const rows = await lakehouse.relation(errorTable.table)
+  const own = `delivery_id = ${quoteLiteral(deliveryId)} AND stage = 'bronze'`
+  return lakehouse.withConnection(connection =>
+    countOf(connection, `SELECT count(DISTINCT record_number) FROM ${rows} AS rows WHERE ${own}`),
+  )
+}
+
 /** The one number a statement answers. */
 export async function countOf(connection: DuckDBConnection, sql: string): Promise<number> {
   const answer = await connection.runAndReadAll(sql)

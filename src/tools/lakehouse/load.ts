@@ -25,7 +25,7 @@ import { withSaidPath } from '../said-path.ts'
 import type { ToolCall } from '../server.ts'
 import { compiledTexts } from './compiled.ts'
 import type { LakehouseDependencies } from './dependencies.ts'
-import { commitErrors, earlierErrors } from './errors.ts'
+import { commitErrors, earlierErrors, rejectedRecords } from './errors.ts'
 import { loadBySpark } from './load-spark.ts'
 import { isPlainFile } from './plain-file.ts'
 import { withScratchFile } from './scratch.ts'
@@ -52,7 +52,7 @@ export async function runLoadPlan(
   const { plan, contract, delivery, maxRecordBytes } = input
   const texts = compiledTexts(plan, contract, delivery)
   const before = await dependencies.lakehouse.findWrite(plan.table, plan.writeKey)
-  if (before !== undefined) return outputOf(before, true)
+  if (before !== undefined) return outputOf(dependencies, plan, before, true)
   const { path: file } = await dependencies.deliveries.resolveFile(delivery.stored)
   // Its texts have files of their own.
   await dependencies.keepSql(plan.runId, 'plan.json', JSON.stringify({ ...plan, sql: undefined }, null, 2))
@@ -62,7 +62,7 @@ export async function runLoadPlan(
   return withSaidPath(file, delivery.file, async () => {
     if (plan.engine === 'duckdb') return (await loadFast(load)) ?? (await loadCarefully(load))
     await loadBySpark({ ...load, delivery, signal }, sparkOf(dependencies))
-    return outputOf(await dependencies.lakehouse.findWrite(plan.table, plan.writeKey), false)
+    return outputOf(dependencies, plan, await dependencies.lakehouse.findWrite(plan.table, plan.writeKey), false)
   })
 }
 
@@ -121,15 +121,24 @@ async function commitRows(load: Load, source: string, select: string, known: Kno
     writeKey: plan.writeKey,
     summary: { ...load.facts, ...bronzeSummary(known) },
   })
-  return outputOf(await lakehouse.findWrite(plan.table, plan.writeKey), alreadyDone)
+  return outputOf(load, plan, await lakehouse.findWrite(plan.table, plan.writeKey), alreadyDone)
 }
 
 const sourceOf = (source: string) => async (connection: DuckDBConnection) => {
   await connection.run(`CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM ${source}`)
 }
 
-function outputOf(found: SnapshotDescription | undefined, alreadyDone: boolean): Output {
-  const counts = found && bronzeCountsOf(found.summary)
+async function outputOf(
+  { lakehouse }: LakehouseDependencies,
+  plan: LoadPlan,
+  found: SnapshotDescription | undefined,
+  alreadyDone: boolean,
+): Promise<Output> {
+  const said = found && bronzeCountsOf(found.summary)
+  if (said) return { counts: said, snapshotId: found.snapshotId, alreadyDone }
+  // A program of Spark that somebody ran by hand commits its rows, and does not know yet what it turns away.
+  const rejected = await rejectedRecords(lakehouse, plan)
+  const counts = found && bronzeCountsOf({ ...found.summary, ...bronzeSummary({ rejected }) })
   if (counts) return { counts, snapshotId: found.snapshotId, alreadyDone }
   throw new Failure('EFFECT_UNKNOWN', 'The load is in the history of the table, but not what it counted.')
 }
