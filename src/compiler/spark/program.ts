@@ -84,6 +84,8 @@ spark.conf.set("spark.sql.session.timeZone", "UTC")
 spark.conf.set("spark.sql.ansi.enabled", "true")
 # A text with a dollar and braces is that text.
 spark.conf.set("spark.sql.variable.substitute", "false")
+# Expressions over many columns make methods that the JVM never compiles, where a stage is one of them.
+spark.conf.set("spark.sql.codegen.wholeStage", "false")
 say("started", version=spark.version, application=spark.conf.get("spark.app.id", ""))
 
 

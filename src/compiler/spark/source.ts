@@ -55,7 +55,7 @@ FROM (
   SELECT value, _line_number, split(value, ${sparkLiteral(escapedDelimiter(format.delimiter))}, -1) AS _fields
   FROM (SELECT ${lineText(format)} AS value, _line_number FROM lines WHERE _line_number >= ${linesBefore(format)})
 )
-WHERE size(_fields) > 1 OR NOT value RLIKE '^[ \\\\t\\\\x1a\\\\xa0]*\\\\z'`
+WHERE contains(value, ${sparkLiteral(format.delimiter)}) OR NOT value RLIKE '^[ \\\\t\\\\x1a\\\\xa0]*\\\\z'`
 }
 
 function quotedLines(columns: readonly string[], format: DelimitedFormat): string {
