@@ -28,6 +28,11 @@ describe('loading a delivery', () => {
     expect(await lake.lakehouse.history({ namespace: 'product_raw', name: 'ingest_errors' })).toEqual([])
     const kept = readFileSync(path.join(lake.workspace, '.aiworkflow/runs', runOf(1), 'load.sql'), 'utf8')
     expect(kept).toContain('one pass that ends at the first misfit')
+    const lineage = readFileSync(
+      path.join(lake.workspace, '.aiworkflow/runs', runOf(1), 'load.openlineage.json'),
+      'utf8',
+    )
+    expect(JSON.parse(lineage)).toMatchObject({ job: { name: 'load product_raw.acme_products' } })
     expect(await summaryOf(lake)).toMatchObject({
       'aiworkflow.write-key': `bronze ${delivery.id}`,
       'aiworkflow.run-id': runOf(1),

@@ -14,6 +14,7 @@ import type { FeedContract } from '../../../contracts/data/feed-contract.ts'
 import type { LoadPlan } from '../../../contracts/data/load-plan.ts'
 import { asFailure, Failure } from '../../../contracts/failures.ts'
 import type { ToolInput, ToolOutput } from '../../../contracts/tools/index.ts'
+import { loadLineage } from '../../compiler/lineage.ts'
 import type { LoadTexts } from '../../compiler/load-plan.ts'
 import type { SparkCluster } from '../../lakehouse/engine/spark/cluster.ts'
 import type { SnapshotDescription } from '../../lakehouse/lakehouse.ts'
@@ -56,6 +57,8 @@ export async function runLoadPlan(
   const { path: file } = await dependencies.deliveries.resolveFile(delivery.stored)
   // Its texts have files of their own.
   await dependencies.keepSql(plan.runId, 'plan.json', JSON.stringify({ ...plan, sql: undefined }, null, 2))
+  const lineage = loadLineage(contract, { ...plan, ingestedAt: delivery.receivedAt })
+  await dependencies.keepSql(plan.runId, 'load.openlineage.json', JSON.stringify(lineage, null, 2))
   const { runId, traceId } = plan
   const facts = factsSummary({ runId, traceId, deliveryId: delivery.id, contractVersion: contract.version })
   const load: Load = { ...dependencies, plan, contract, texts, file, facts, limits: { maxRecordBytes } }

@@ -17,6 +17,7 @@ import { Failure } from '../../../contracts/failures.ts'
 import type { ToolOutput } from '../../../contracts/tools/index.ts'
 import type { StageInput } from '../../../contracts/tools/lakehouse.ts'
 import { type CoreTexts, compileCore } from '../../compiler/core-plan.ts'
+import { stageLineage } from '../../compiler/lineage.ts'
 import { bronzeRef, coreTable } from '../../compiler/tables.ts'
 import {
   type Lakehouse,
@@ -95,6 +96,8 @@ async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: Stage
   const bronze = await bronzeRows(lakehouse, contract, deliveryId)
   const rows = await stagedRows(lakehouse, input, texts.accepted)
   await keepSql(run.id, 'stage', sqlOf(bronze, texts, rows))
+  const lineage = stageLineage(input, { ...facts, file, ingestionDate, ingestedAt })
+  await keepSql(run.id, 'stage.openlineage.json', JSON.stringify(lineage, null, 2))
 
   await withScratchFile(lakehouse, 'parquet', async mapped => {
     const prepare = async (connection: DuckDBConnection) => {
