@@ -10,14 +10,14 @@ import { quoteIdentifier, quoteLiteral } from '../../lakehouse/identifiers.ts'
 import { comment, header } from '../header.ts'
 import type { DeliveryFacts, LoadTexts } from '../load-plan.ts'
 import { misfitCode, misfitText, missingText, shownCharacters } from '../misfit.ts'
+import { errorColumns, type LiteralDialect, rowProvenance } from '../provenance.ts'
 import type { TableDefinition } from '../tables.ts'
-import { errorTable } from '../tables.ts'
 import { duckdbType } from './types.ts'
 import { fittedValue, fitting } from './values.ts'
 
 export function renderLoad(contract: FeedContract, bronze: TableDefinition, facts: DeliveryFacts): LoadTexts {
   const columns = contract.columns.filter(({ retired }) => retired !== true)
-  const metadata = metadataColumns(contract, facts)
+  const metadata = listed(rowProvenance(contract, facts, dialect))
   const title = (what: string): string =>
     header([
       `${what} of ${contract.vendor}/${contract.table} for ${bronze.table.namespace}.${bronze.table.name}`,
@@ -63,7 +63,7 @@ ${lines(
   FROM fitted
 )
 SELECT
-${lines(errorColumns(contract, facts), 2)}
+${lines(listed(errorColumns(contract, facts, dialect)), 2)}
 FROM faults
 WHERE fault IS NOT NULL`,
 
@@ -85,16 +85,14 @@ const lines = (texts: readonly string[], indent: number): string =>
 /** Not a name a contract can give a column, so it never meets one. */
 const typedName = (column: FeedColumn): string => `${column.name} as ${column.type}`
 
-function metadataColumns(contract: FeedContract, facts: DeliveryFacts): string[] {
-  return [
-    `${quoteLiteral(contract.vendor)} AS vendor_name,`,
-    `DATE ${quoteLiteral(facts.ingestionDate)} AS ingestion_date,`,
-    `${quoteLiteral(facts.deliveryId)} AS _delivery_id,`,
-    `${quoteLiteral(facts.runId)} AS _run_id,`,
-    `${quoteLiteral(facts.file)} AS _source_file,`,
-    `TIMESTAMPTZ ${quoteLiteral(facts.ingestedAt)} AS _ingested_at,`,
-  ]
+const dialect: LiteralDialect = {
+  literal: quoteLiteral,
+  textType: 'VARCHAR',
+  intType: 'INTEGER',
+  instantType: 'TIMESTAMPTZ',
 }
+
+const listed = (items: readonly string[]): string[] => items.map(item => `${item},`)
 
 function givenColumns(contract: FeedContract, columns: readonly FeedColumn[], carried: readonly string[]): string {
   const texts = columns.map(column => `${givenText(column, contract.nullTokens)} AS ${quoteIdentifier(column.name)},`)
@@ -177,29 +175,4 @@ function fastValue(column: FeedColumn): string {
   const { branches } = fitting(text, column.type, column.format)
   const steps = branches.map(({ when, gives }) => `WHEN ${when} THEN ${gives}`).join(' ')
   return `CASE WHEN ${text} IS NULL THEN ${missing} ${steps} ELSE error(${misfitMessage(column)}) END`
-}
-
-function errorColumns(contract: FeedContract, facts: DeliveryFacts): string[] {
-  const values: Readonly<Record<string, string>> = {
-    delivery_id: quoteLiteral(facts.deliveryId),
-    run_id: quoteLiteral(facts.runId),
-    trace_id: quoteLiteral(facts.traceId),
-    vendor_name: quoteLiteral(contract.vendor),
-    table_name: quoteLiteral(contract.table),
-    stage: "'bronze'",
-    rule_id: 'CAST(NULL AS VARCHAR)',
-    source_file: quoteLiteral(facts.file),
-    source_line: '_line',
-    byte_offset: '_byte_offset',
-    column_name: 'fault.column_name',
-    error_code: 'fault.error_code',
-    error_message: 'fault.error_message',
-    raw_record: '_raw',
-    contract_version: `CAST(${contract.version} AS INTEGER)`,
-    owner: quoteLiteral(contract.owner),
-    ingestion_date: `DATE ${quoteLiteral(facts.ingestionDate)}`,
-    ingested_at: `TIMESTAMPTZ ${quoteLiteral(facts.ingestedAt)}`,
-    record_number: '_record_number',
-  }
-  return errorTable.columns.map(({ name }) => `${values[name]!} AS ${name},`)
 }

@@ -7,7 +7,8 @@ import type { FeedColumn, FeedContract } from '../../../contracts/data/feed-cont
 import { comment, header } from '../header.ts'
 import type { DeliveryFacts } from '../load-plan.ts'
 import { misfitCode, misfitText, missingText, shownCharacters } from '../misfit.ts'
-import { errorTable, type TableDefinition } from '../tables.ts'
+import { errorColumns, type LiteralDialect, rowProvenance } from '../provenance.ts'
+import type { TableDefinition } from '../tables.ts'
 import { sparkIdentifier, sparkLiteral } from './names.ts'
 import { sparkType } from './types.ts'
 import { fittedValue } from './values.ts'
@@ -49,7 +50,7 @@ ${contract.columns
   ${column.retired === true ? `CAST(NULL AS ${sparkType(column.type)})` : valueName(column)} AS ${sparkIdentifier(column.name)},
 `,
   )
-  .join('')}${lines([...metadataColumns(contract, facts), '_fits'], 2)}
+  .join('')}${lines([...rowProvenance(contract, facts, dialect), '_fits'], 2)}
 FROM fitted`
   return {
     fitted: `${title('Records and what fits')}
@@ -77,7 +78,7 @@ WHERE _fits`,
 
     rejected: `${title('Rejected records')}
 SELECT
-${lines(errorColumns(contract, facts), 2)}
+${lines(errorColumns(contract, facts, dialect), 2)}
 FROM (
   SELECT _record_number, _line, _byte_offset, _raw, explode(CASE
     WHEN _error_code IS NOT NULL THEN array(${fault('CAST(NULL AS STRING)', '_error_code', "coalesce(_error_message, 'The record cannot be read.')")})
@@ -150,36 +151,9 @@ function columnFaults(column: FeedColumn): string[] {
 const fault = (column: string, code: string, message: string): string =>
   `named_struct('column_name', ${column}, 'error_code', ${code}, 'error_message', ${message})`
 
-const metadataColumns = (contract: FeedContract, facts: DeliveryFacts): string[] => [
-  `${sparkLiteral(contract.vendor)} AS vendor_name`,
-  `DATE ${sparkLiteral(facts.ingestionDate)} AS ingestion_date`,
-  `${sparkLiteral(facts.deliveryId)} AS _delivery_id`,
-  `${sparkLiteral(facts.runId)} AS _run_id`,
-  `${sparkLiteral(facts.file)} AS _source_file`,
-  `TIMESTAMP ${sparkLiteral(facts.ingestedAt)} AS _ingested_at`,
-]
-
-function errorColumns(contract: FeedContract, facts: DeliveryFacts): string[] {
-  const values: Readonly<Record<string, string>> = {
-    delivery_id: sparkLiteral(facts.deliveryId),
-    run_id: sparkLiteral(facts.runId),
-    trace_id: sparkLiteral(facts.traceId),
-    vendor_name: sparkLiteral(contract.vendor),
-    table_name: sparkLiteral(contract.table),
-    stage: "'bronze'",
-    rule_id: 'CAST(NULL AS STRING)',
-    source_file: sparkLiteral(facts.file),
-    source_line: '_line',
-    byte_offset: '_byte_offset',
-    column_name: 'fault.column_name',
-    error_code: 'fault.error_code',
-    error_message: 'fault.error_message',
-    raw_record: '_raw',
-    contract_version: `CAST(${contract.version} AS INT)`,
-    owner: sparkLiteral(contract.owner),
-    ingestion_date: `DATE ${sparkLiteral(facts.ingestionDate)}`,
-    ingested_at: `TIMESTAMP ${sparkLiteral(facts.ingestedAt)}`,
-    record_number: '_record_number',
-  }
-  return errorTable.columns.map(({ name }) => `${values[name]!} AS ${sparkIdentifier(name)}`)
+const dialect: LiteralDialect = {
+  literal: sparkLiteral,
+  textType: 'STRING',
+  intType: 'INT',
+  instantType: 'TIMESTAMP',
 }
