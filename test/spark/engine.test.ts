@@ -36,7 +36,8 @@ const keptFile = (lake: Lake, name: string) => path.join(lake.workspace, '.aiwor
 describe('a load by Spark', { timeout: limitMs }, () => {
   test('gives what the embedded engine gives, once; and its program does the same by spark-submit alone', async () => {
     const [bySpark, byDuckdb] = [await openLake(undefined, sparkAt()), await openLake()]
-    const delivery = bySpark.deliver(text)
+    // A name that would be a pattern, and is one file's.
+    const delivery = bySpark.deliver(text, { stored: '.aiworkflow/deliveries/x/all [1] {new} *.csv' })
     const loaded = await bySpark.load(contract, delivery)
     expect(loaded).toMatchObject({ counts: { read: 5, loaded: 2, rejected: 3 }, alreadyDone: false })
     expect((await byDuckdb.load(contract, byDuckdb.deliver(text))).counts).toEqual(loaded.counts)

@@ -114,7 +114,7 @@ export async function openLakeAt(workspace: string, spans?: Spans, sparkAt?: Spa
     deliver: (bytes, more = {}) => {
       const sha256 = createHash('sha256').update(bytes).digest('hex')
       const id = `d_${sha256.slice(0, 24)}`
-      const stored = `.aiworkflow/deliveries/${id}/products.csv`
+      const stored = more.stored ?? `.aiworkflow/deliveries/${id}/products.csv`
       mkdirSync(path.join(workspace, path.dirname(stored)), { recursive: true })
       writeFileSync(path.join(workspace, stored), bytes)
       minute += 1

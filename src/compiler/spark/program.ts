@@ -40,6 +40,7 @@ ${remark(`Contract ${contract.vendor}/${contract.table} version ${contract.versi
 # aiworkflow adds --branch, and publishes the branch itself once every record is accounted for.
 import argparse
 import json
+import re
 import time
 
 from pyspark.sql import Observation, SparkSession
@@ -113,6 +114,8 @@ def written_before(table, write_key):
 for statement in (NAMESPACE, CREATE_TABLE, CREATE_ERRORS):
     spark.sql(statement)
 
+# Brackets, braces and stars would be a pattern.
+path = re.sub(r"([{}\\[\\]*?\\\\])", r"\\\\\\1", arguments.source)
 ${how}
 spark.sql(SOURCE).createOrReplaceTempView("source")
 spark.sql(FITTED).createOrReplaceTempView("fitted")
@@ -135,13 +138,13 @@ spark.stop()
 
 function readLines({ format }: FeedContract): string {
   const lineEnd = format.kind === 'delimited' && format.lineTerminator === 'crlf' ? '\\r\\n' : '\\n'
-  return `lines = spark.read.option("lineSep", "${lineEnd}").text(arguments.source)
+  return `lines = spark.read.option("lineSep", "${lineEnd}").text(path)
 # The first lines of the file are the first of the first task.
 lines = lines.withColumn("_line_number", expr("monotonically_increasing_id()"))
 lines.createOrReplaceTempView("lines")`
 }
 
-const readPrepared = `spark.read.parquet(arguments.source).createOrReplaceTempView("prepared")`
+const readPrepared = `spark.read.parquet(path).createOrReplaceTempView("prepared")`
 
 /** A text in Python, which takes the escapes of JSON as they are. */
 const quoted = (text: string): string => JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, escapedUnit)

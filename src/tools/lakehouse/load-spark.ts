@@ -5,6 +5,7 @@
  * from them here, errors first, under the write key. A job that died, or that goes on after its submitter died, leaves a branch that the
  * next try makes anew.
  */
+import { basename } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Delivery } from '../../../contracts/data/delivery.ts'
 import type { FeedContract } from '../../../contracts/data/feed-contract.ts'
@@ -60,7 +61,8 @@ export async function loadBySpark(load: SparkLoad, spark: SparkCluster): Promise
 /** The file as Spark may read it; undefined where only this program's own reader knows what is a record. */
 async function linesOf({ contract, file, limits }: SparkLoad): Promise<SparkSource | undefined> {
   const { format, columns } = contract
-  if (format.kind !== 'delimited') return undefined
+  // Hadoop takes what stands before a colon for the scheme of an address.
+  if (format.kind !== 'delimited' || basename(file).includes(':')) return undefined
   const options = { ...limits, fields: sourceColumns(columns).length }
   if (await isPlainFile(file, format, options)) return { kind: 'lines', file, quoted: false }
   const { regular, lineBreaks } = await scan(file, format, options)
