@@ -84,10 +84,13 @@ export function stageLineage(documents: CoreDocuments, facts: CoreFacts): Lineag
     field,
     transformations: [transformation],
   })
-  const isSame = (name: string, how: string) => how === name
+  const types = new Map(contract.columns.map(({ name, type }) => [name, type]))
   const fields = columns.flatMap(({ column, sources, how }) => {
     if (sources.length === 0) return []
-    const made = sources.map(name => from(name, transformed(isSame(name, how) ? 'IDENTITY' : 'TRANSFORMATION', how)))
+    const made = sources.map(name => {
+      const isSame = how === name && types.get(name) === column.type
+      return from(name, transformed(isSame ? 'IDENTITY' : 'TRANSFORMATION', how))
+    })
     return [[column.name, made] as const]
   })
   const madeOf = new Map(columns.map(({ column, sources }) => [column.name, sources]))

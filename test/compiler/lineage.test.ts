@@ -121,7 +121,7 @@ describe('lineage of a stage', () => {
       id: ['artnr TRANSFORMATION'],
       title: ['artnr TRANSFORMATION', 'name TRANSFORMATION'],
       price: [expect.stringMatching(/^preis /)],
-      stock: ['menge IDENTITY'],
+      stock: ['menge TRANSFORMATION'],
     })
     expect(lineage?.dataset).toEqual([
       {

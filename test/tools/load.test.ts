@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -54,6 +54,13 @@ describe('loading a delivery', () => {
       [2, 'qty', 'VALUE_NOT_LONG', 3, 'B2,cheap,many'],
       [3, 'sku', 'VALUE_MISSING', 4, ',1.00,1'],
     ])
+  })
+
+  test('that fails says nothing of lineage: an event says that something is complete', async () => {
+    const lake = await openLake()
+    const delivery = lake.deliver('sku,price,qty\nA1,1.50,3\n')
+    await expect(lake.load(contract, { ...delivery, stored: '.aiworkflow/deliveries/gone.csv' })).rejects.toThrow()
+    expect(existsSync(path.join(lake.workspace, '.aiworkflow/runs', runOf(1), 'load.openlineage.json'))).toBe(false)
   })
 
   test('rows that somebody committed by hand under the write key are taken as they are, and counted', async () => {

@@ -53,20 +53,30 @@ export async function runLoadPlan(
   const { plan, contract, delivery, maxRecordBytes } = input
   const texts = compiledTexts(plan, contract, delivery)
   const before = await dependencies.lakehouse.findWrite(plan.table, plan.writeKey)
-  if (before !== undefined) return outputOf(dependencies, plan, before, true)
+  if (before !== undefined) {
+    // This run may have died between its commit and its answer.
+    if (before.summary['aiworkflow.run-id'] === plan.runId) await keepLineage(dependencies, input)
+    return outputOf(dependencies, plan, before, true)
+  }
   const { path: file } = await dependencies.deliveries.resolveFile(delivery.stored)
   // Its texts have files of their own.
   await dependencies.keepSql(plan.runId, 'plan.json', JSON.stringify({ ...plan, sql: undefined }, null, 2))
-  const lineage = loadLineage(contract, { ...plan, ingestedAt: delivery.receivedAt })
-  await dependencies.keepSql(plan.runId, 'load.openlineage.json', JSON.stringify(lineage, null, 2))
   const { runId, traceId } = plan
   const facts = factsSummary({ runId, traceId, deliveryId: delivery.id, contractVersion: contract.version })
   const load: Load = { ...dependencies, plan, contract, texts, file, facts, limits: { maxRecordBytes } }
-  return withSaidPath(file, delivery.file, async () => {
+  const output = await withSaidPath(file, delivery.file, async () => {
     if (plan.engine === 'duckdb') return (await loadFast(load)) ?? (await loadCarefully(load))
     await loadBySpark({ ...load, delivery, signal }, sparkOf(dependencies))
     return outputOf(dependencies, plan, await dependencies.lakehouse.findWrite(plan.table, plan.writeKey), false)
   })
+  await keepLineage(dependencies, input)
+  return output
+}
+
+/** Of what is committed: the event says that it is complete. */
+async function keepLineage({ keepSql }: LakehouseDependencies, { plan, contract, delivery }: Input): Promise<void> {
+  const lineage = loadLineage(contract, { ...plan, ingestedAt: delivery.receivedAt })
+  await keepSql(plan.runId, 'load.openlineage.json', JSON.stringify(lineage, null, 2))
 }
 
 function sparkOf({ spark }: LakehouseDependencies): SparkCluster {

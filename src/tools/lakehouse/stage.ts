@@ -48,7 +48,10 @@ export async function stageCore(dependencies: LakehouseDependencies, input: Stag
     await stage(dependencies, input)
   }
   const found = before ?? (await findStaged(lakehouse, input))
-  if (found !== undefined) return { ...found, alreadyDone: before !== undefined }
+  if (found !== undefined) {
+    await keepLineage(dependencies, input)
+    return { ...found, alreadyDone: before !== undefined }
+  }
   throw new Failure('EFFECT_UNKNOWN', 'The staged rows are not on their branch, though nobody refused them.')
 }
 
@@ -84,6 +87,21 @@ async function showAgain(lakehouse: Lakehouse, { run, delivery }: StageInput, ta
   )
 }
 
+/** Of what is committed: the event says that it is complete. */
+async function keepLineage({ keepSql }: LakehouseDependencies, input: StageInput): Promise<void> {
+  const { run, delivery } = input
+  const { id: deliveryId, file, ingestionDate, receivedAt: ingestedAt } = delivery
+  const lineage = stageLineage(input, {
+    runId: run.id,
+    traceId: run.traceId,
+    deliveryId,
+    file,
+    ingestionDate,
+    ingestedAt,
+  })
+  await keepSql(run.id, 'stage.openlineage.json', JSON.stringify(lineage, null, 2))
+}
+
 async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: StageInput): Promise<void> {
   const { run, delivery, contract, standard, mapping, writeKey } = input
   const { id: deliveryId, file, ingestionDate, receivedAt: ingestedAt } = delivery
@@ -96,8 +114,6 @@ async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: Stage
   const bronze = await bronzeRows(lakehouse, contract, deliveryId)
   const rows = await stagedRows(lakehouse, input, texts.accepted)
   await keepSql(run.id, 'stage', sqlOf(bronze, texts, rows))
-  const lineage = stageLineage(input, { ...facts, file, ingestionDate, ingestedAt })
-  await keepSql(run.id, 'stage.openlineage.json', JSON.stringify(lineage, null, 2))
 
   await withScratchFile(lakehouse, 'parquet', async mapped => {
     const prepare = async (connection: DuckDBConnection) => {
