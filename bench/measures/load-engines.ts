@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sparkType } from '../../src/compiler/spark/types.ts'
-import { catalogConfiguration, propertiesText } from '../../src/lakehouse/engine/spark/catalog-configuration.ts'
+import { propertiesText } from '../../src/lakehouse/engine/spark/catalog-configuration.ts'
 import { sparkCluster } from '../../src/lakehouse/engine/spark/cluster.ts'
 import { type Benchmark, type Measure, median, rounded } from '../measure.ts'
 import { type Ran, runWatched } from '../peak.ts'
@@ -127,8 +127,7 @@ async function barePyspark(csv: WrittenCsv, folder: string): Promise<Ran> {
   await mkdir(warehouseDir)
   const cluster = sparkCluster({ master: 'local[*]', home: sparkHome, catalog: { name: 'aiworkflow', warehouseDir } })
   const conf = join(folder, 'bare.conf')
-  const { open } = catalogConfiguration({ name: 'aiworkflow', warehouseDir })
-  await writeFile(conf, propertiesText({ ...cluster.configuration(undefined), ...open }))
+  await writeFile(conf, propertiesText(cluster.configuration(undefined)))
   const columns = ordersContract(csv).columns.map(({ name, type }) => `${name} ${sparkType(type)}`)
   const bin = join(sparkHome, 'venv/bin')
   return runWatched(

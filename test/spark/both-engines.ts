@@ -3,14 +3,12 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import { compileLoad } from '../../src/compiler/load-plan.ts'
 import { renderSparkLoad } from '../../src/compiler/spark/load.ts'
-import { renderSource, type SparkSource } from '../../src/compiler/spark/source.ts'
+import { renderSource } from '../../src/compiler/spark/source.ts'
 import { bronzeTable } from '../../src/compiler/tables.ts'
 import { quoteIdentifier, quoteLiteral } from '../../src/lakehouse/lakehouse.ts'
 import { writeCanonical } from '../../src/records/canonical.ts'
 import { duckdbReadCanonical } from '../../src/records/duckdb.ts'
-import { sourceColumns } from '../../src/records/records.ts'
-import { scan } from '../../src/records/scan.ts'
-import { isPlainFile } from '../../src/tools/lakehouse/plain-file.ts'
+import { linesOf } from '../../src/tools/lakehouse/load-spark.ts'
 import { facts } from '../compiler/contracts.ts'
 import type { SparkSession } from './session.ts'
 
@@ -85,7 +83,7 @@ export async function throughSpark(
   contract: FeedContract,
   file: string,
 ): Promise<Outcome & { readonly kind: string }> {
-  const source = await sourceOf(contract, file)
+  const source = (await linesOf({ contract, file, limits })) ?? { kind: 'prepared' as const, file: `${file}.parquet` }
   const texts = renderSparkLoad(contract, bronzeTable(contract), facts)
   const { format } = contract
   const answer = await spark.run<{ rows: unknown[][]; errors: unknown[][] }>(reading, {
@@ -112,14 +110,4 @@ export async function throughSpark(
     rows: answer.rows,
     errors: answer.errors.map(row => JSON.stringify(row)).sort(),
   }
-}
-
-async function sourceOf({ format, columns }: FeedContract, file: string): Promise<SparkSource> {
-  if (format.kind === 'delimited') {
-    const options = { ...limits, fields: sourceColumns(columns).length }
-    if (await isPlainFile(file, format, options)) return { kind: 'lines', file, quoted: false }
-    const { regular, lineBreaks } = await scan(file, format, options)
-    if (regular && !lineBreaks) return { kind: 'lines', file, quoted: true }
-  }
-  return { kind: 'prepared', file: `${file}.parquet` }
 }

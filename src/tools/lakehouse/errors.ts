@@ -8,7 +8,7 @@ import { contractVersionOf, type Summary } from './summary.ts'
 
 export interface ErrorRows {
   /** Makes what `select` reads from, on the connection that runs it. */
-  readonly prepare: (connection: DuckDBConnection) => Promise<void>
+  readonly prepare?: (connection: DuckDBConnection) => Promise<void>
   /** SQL of rows of the error table. */
   readonly select: string
   /** The write these errors belong to. */
@@ -26,7 +26,7 @@ export function commitErrors(lakehouse: Lakehouse, errors: ErrorRows): Promise<n
   return withScratchFile(lakehouse, 'parquet', async file => {
     const rows = `SELECT * FROM read_parquet(${quoteLiteral(file)})`
     const records = await lakehouse.withConnection(async connection => {
-      await errors.prepare(connection)
+      await errors.prepare?.(connection)
       await connection.run(`COPY (\n${errors.select}\n) TO ${quoteLiteral(file)} (FORMAT parquet)`)
       return countOf(connection, `SELECT count(DISTINCT record_number) FROM (${rows})`)
     })

@@ -6,7 +6,6 @@
  * next try makes anew.
  */
 import { basename } from 'node:path'
-import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Delivery } from '../../../contracts/data/delivery.ts'
 import type { FeedContract } from '../../../contracts/data/feed-contract.ts'
 import type { LoadPlan } from '../../../contracts/data/load-plan.ts'
@@ -20,15 +19,14 @@ import type { SparkEvent } from '../../lakehouse/engine/spark/events.ts'
 import { quoteLiteral } from '../../lakehouse/lakehouse.ts'
 import { writeCanonical } from '../../records/canonical.ts'
 import { duckdbReadCanonical } from '../../records/duckdb.ts'
-import { sourceColumns } from '../../records/records.ts'
-import { scan } from '../../records/scan.ts'
 import { own } from '../../telemetry/names.ts'
 import type { RunningSpan } from '../../telemetry/running.ts'
 import { sparkJobSpan, sparkStepSpan } from '../../telemetry/shapes.ts'
+import { deliveryFacts } from './compiled.ts'
 import type { LakehouseDependencies } from './dependencies.ts'
 import { commitErrors, earlierErrors } from './errors.ts'
 import { loadBranch } from './names.ts'
-import { isPlainFile } from './plain-file.ts'
+import { engineReadable } from './plain-file.ts'
 import { withScratchFile } from './scratch.ts'
 import { bronzeSummary, type Summary } from './summary.ts'
 
@@ -59,14 +57,15 @@ export async function loadBySpark(load: SparkLoad, spark: SparkCluster): Promise
 }
 
 /** The file as Spark may read it; undefined where only this program's own reader knows what is a record. */
-async function linesOf({ contract, file, limits }: SparkLoad): Promise<SparkSource | undefined> {
-  const { format, columns } = contract
+export async function linesOf({
+  contract,
+  file,
+  limits,
+}: Pick<SparkLoad, 'contract' | 'file' | 'limits'>): Promise<SparkSource | undefined> {
   // Hadoop takes what stands before a colon for the scheme of an address.
-  if (format.kind !== 'delimited' || basename(file).includes(':')) return undefined
-  const options = { ...limits, fields: sourceColumns(columns).length }
-  if (await isPlainFile(file, format, options)) return { kind: 'lines', file, quoted: false }
-  const { regular, lineBreaks } = await scan(file, format, options)
-  return regular && !lineBreaks ? { kind: 'lines', file, quoted: true } : undefined
+  if (basename(file).includes(':')) return undefined
+  const shape = await engineReadable(file, contract, limits)
+  return shape === undefined || shape.lineBreaks ? undefined : { kind: 'lines', file, quoted: !shape.plain }
 }
 
 /** The records of any other file, with their places, in a form that Spark reads in parallel. */
@@ -86,15 +85,7 @@ async function runProgram(load: SparkLoad, spark: SparkCluster, source: SparkSou
   const { plan, contract, delivery, facts, keepSql, lakehouse, signal } = load
   const program = renderProgram({
     contract,
-    facts: {
-      deliveryId: plan.deliveryId,
-      runId: plan.runId,
-      traceId: plan.traceId,
-      writeKey: plan.writeKey,
-      file: plan.file,
-      ingestionDate: plan.ingestionDate,
-      ingestedAt: delivery.receivedAt,
-    },
+    facts: deliveryFacts(plan, delivery),
     partition: plan.partition,
     source,
     catalog: spark.catalog,
@@ -167,7 +158,6 @@ async function take({ lakehouse, plan, facts }: SparkLoad, { read, rejected }: C
     const added = rejected > 0 ? await lakehouse.relation(errorTable.table, { branch, added: true }) : undefined
     const rows = added ?? `(SELECT * FROM ${await lakehouse.relation(errorTable.table)} WHERE false)`
     const committed = await commitErrors(lakehouse, {
-      prepare: async (_: DuckDBConnection) => undefined,
       select: `SELECT * FROM ${rows} AS rows`,
       writeKey: plan.writeKey,
       facts,

@@ -20,15 +20,13 @@ import type { SparkCluster } from '../../lakehouse/engine/spark/cluster.ts'
 import type { SnapshotDescription } from '../../lakehouse/lakehouse.ts'
 import { writeCanonical } from '../../records/canonical.ts'
 import { duckdbReadCanonical, duckdbReadCsv } from '../../records/duckdb.ts'
-import { sourceColumns } from '../../records/records.ts'
-import { scan } from '../../records/scan.ts'
 import { withSaidPath } from '../said-path.ts'
 import type { ToolCall } from '../server.ts'
-import { compiledTexts } from './compiled.ts'
+import { compiledTexts, deliveryFacts } from './compiled.ts'
 import type { LakehouseDependencies } from './dependencies.ts'
 import { commitErrors, earlierErrors, rejectedRecords } from './errors.ts'
 import { loadBySpark } from './load-spark.ts'
-import { isPlainFile } from './plain-file.ts'
+import { engineReadable } from './plain-file.ts'
 import { withScratchFile } from './scratch.ts'
 import { bronzeCountsOf, bronzeSummary, factsSummary, type KnownBronze, type Summary } from './summary.ts'
 
@@ -75,7 +73,7 @@ export async function runLoadPlan(
 
 /** Of what is committed: the event says that it is complete. */
 async function keepLineage({ keepSql }: LakehouseDependencies, { plan, contract, delivery }: Input): Promise<void> {
-  const lineage = loadLineage(contract, { ...plan, ingestedAt: delivery.receivedAt })
+  const lineage = loadLineage(contract, deliveryFacts(plan, delivery))
   await keepSql(plan.runId, 'load.openlineage.json', JSON.stringify(lineage, null, 2))
 }
 
@@ -89,17 +87,13 @@ function sparkOf({ spark }: LakehouseDependencies): SparkCluster {
 /** The file as DuckDB sees it; undefined where only the careful way can tell what it holds. */
 async function loadFast(load: Load): Promise<Output | undefined> {
   const { contract, file, texts } = load
-  if (contract.format.kind !== 'delimited') return undefined
   // An attempt that died found errors: there may be some again, and if not, its own have to go.
   if ((await earlierErrors(load.lakehouse, load.plan.writeKey)) !== undefined) return undefined
-  const options = { ...load.limits, fields: sourceColumns(contract.columns).length }
-  const isPlain = await isPlainFile(file, contract.format, options)
-  const shape = isPlain ? { regular: true, lineBreaks: false } : await scan(file, contract.format, options)
-  if (!shape.regular) return undefined
+  const shape = await engineReadable(file, contract, load.limits)
+  if (shape === undefined) return undefined
   try {
-    return await commitRows(load, duckdbReadCsv(contract.format, contract.columns, file, shape), texts.acceptedFast, {
-      rejected: 0,
-    })
+    const source = duckdbReadCsv(shape.format, contract.columns, file, shape)
+    return await commitRows(load, source, texts.acceptedFast, { rejected: 0 })
   } catch (error) {
     // What DuckDB cannot take is not the end of it: the careful way says which records, and why.
     if (asFailure(error).code === 'QUERY_FAILED') return undefined

@@ -1,8 +1,32 @@
-import type { DelimitedFormat } from '../../../contracts/data/feed-contract.ts'
+import type { DelimitedFormat, FeedFormat } from '../../../contracts/data/feed-contract.ts'
 import { readBytes } from '../../records/decode.ts'
+import type { ReadLimits } from '../../records/record.ts'
+import { type SourceColumn, sourceColumns } from '../../records/records.ts'
+import { scan } from '../../records/scan.ts'
 
 const lineFeed = 10
 const carriageReturn = 13
+
+/** A file that an engine may take apart itself. */
+export interface EngineReadable {
+  readonly format: DelimitedFormat
+  /** Nothing is quoted; the number of fields is as yet unknown. */
+  readonly plain: boolean
+  readonly lineBreaks: boolean
+}
+
+/** Undefined for a file of which only `src/records` knows what is a record. */
+export async function engineReadable(
+  file: string,
+  { format, columns }: { readonly format: FeedFormat; readonly columns: readonly SourceColumn[] },
+  limits: ReadLimits,
+): Promise<EngineReadable | undefined> {
+  if (format.kind !== 'delimited') return undefined
+  const options = { ...limits, fields: sourceColumns(columns).length }
+  if (await isPlainFile(file, format, options)) return { format, plain: true, lineBreaks: false }
+  const { regular, lineBreaks } = await scan(file, format, options)
+  return regular ? { format, plain: false, lineBreaks } : undefined
+}
 
 /**
  * Whether a look at the bytes is enough to know that DuckDB takes a file apart as `src/records` does, or refuses it: nothing is
