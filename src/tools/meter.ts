@@ -24,7 +24,9 @@ export function openMeter(budgets: Budgets, runId: string, granted: RunBudget): 
       const id = randomUUID()
       const answer = await account.reserve(id, { calls: 1, milliseconds: 1 }, limits)
       if (answer.kind === 'refused') throw exhausted(runId, answer.unit, answer.limit)
-      const { milliseconds: leftMs = granted.wallMs } = (await account.left()) ?? {}
+      // What this call reserved is its own to use.
+      const { milliseconds = granted.wallMs } = (await account.left()) ?? {}
+      const leftMs = milliseconds + 1
       const startMs = performance.now()
       let taken = true
       try {
