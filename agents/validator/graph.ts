@@ -5,6 +5,7 @@ import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { Mapping } from '../../contracts/data/mapping.ts'
 import type { CheckResult, EventData, Judgement } from '../../contracts/events/events.ts'
 import { Failure } from '../../contracts/failures.ts'
+import { coreFacts } from '../../src/compiler/core-plan.ts'
 import { tableText } from '../../src/lakehouse/identifiers.ts'
 import { agentChannels } from '../../src/runtime/agent-state.ts'
 import { type NodeContext, node } from '../../src/runtime/define-agent.ts'
@@ -220,15 +221,7 @@ async function governing(
     checks,
     vendor,
   }
-  const facts = {
-    deliveryId: delivery.id,
-    runId: run.id,
-    traceId: run.traceId,
-    file: delivery.file,
-    ingestionDate: delivery.ingestionDate,
-    ingestedAt: delivery.receivedAt,
-  }
-  return { contract, counted: { documents, facts, core: table, laterDeliveries } }
+  return { contract, counted: { documents, facts: coreFacts(run, delivery), core: table, laterDeliveries } }
 }
 
 async function contractOf(

@@ -1,4 +1,5 @@
 /** Standard + mapping + rules + vendor facts → what modeling will do with one delivery: pure, and the same bytes for the same inputs. */
+import type { Delivery, Run } from '../../contracts/data/delivery.ts'
 import type { FeedContract } from '../../contracts/data/feed-contract.ts'
 import type { Mapping } from '../../contracts/data/mapping.ts'
 import type { NormalizationRule, Rule } from '../../contracts/data/rule.ts'
@@ -38,6 +39,15 @@ export interface CoreFacts {
   /** ISO 8601, UTC. */
   readonly ingestedAt: string
 }
+
+export const coreFacts = (run: Pick<Run, 'id' | 'traceId'>, delivery: Delivery): CoreFacts => ({
+  deliveryId: delivery.id,
+  runId: run.id,
+  traceId: run.traceId,
+  file: delivery.file,
+  ingestionDate: delivery.ingestionDate,
+  ingestedAt: delivery.receivedAt,
+})
 
 /** A column of the standard and the text it is made of. */
 export interface PlannedColumn {

@@ -208,9 +208,18 @@ const stopped = (tool: string, reason: unknown): Failure =>
     ? reason
     : new Failure('DRAINING', `Nobody waits for ${tool} any longer: the run was asked to stop.`, { cause: reason })
 
+/** No answer in the time a call was given, which is over. */
+export class TimeUp extends Failure {
+  readonly timeoutMs: number
+
+  constructor(tool: string, timeoutMs: number, cause: unknown) {
+    super('TOOL_TIMEOUT', `${tool} gave no answer within ${timeoutMs} ms.`, { cause })
+    this.timeoutMs = timeoutMs
+  }
+}
+
 function unanswered(tool: string, error: McpError, timeoutMs: number): Failure {
-  if (error.code === ErrorCode.RequestTimeout)
-    return new Failure('TOOL_TIMEOUT', `${tool} gave no answer within ${timeoutMs} ms.`, { cause: error })
+  if (error.code === ErrorCode.RequestTimeout) return new TimeUp(tool, timeoutMs, error)
   if (error.code === ErrorCode.ConnectionClosed)
     return new Failure('TOOL_TIMEOUT', `The server of ${tool} went away before it answered.`, { cause: error })
   return new Failure('TOOL_OUTPUT_INVALID', `${tool} answered outside of the protocol: ${error.message}`, {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { RunBudget } from '../../contracts/data/delivery.ts'
 import { Failure } from '../../contracts/failures.ts'
 import type { Budgets } from '../state/budgets.ts'
+import { TimeUp } from './client.ts'
 
 /** Pays for tool calls out of a run's budget: a call and its time are reserved before it is made and settled after. */
 export interface Meter {
@@ -25,18 +26,22 @@ export function openMeter(budgets: Budgets, runId: string, granted: RunBudget): 
       const answer = await account.reserve(id, { calls: 1, milliseconds: 1 }, limits)
       if (answer.kind === 'refused') throw exhausted(runId, answer.unit, answer.limit)
       // What this call reserved is its own to use.
-      const { milliseconds = granted.wallMs } = (await account.left()) ?? {}
+      const { milliseconds = granted.wallMs - 1 } = (await account.left()) ?? {}
       const leftMs = milliseconds + 1
       const startMs = performance.now()
       let taken = true
+      let leastMs = 0
       try {
         return await work(leftMs)
       } catch (error) {
         taken = !(error instanceof Failure && error.code === 'TOOL_UNREACHABLE')
+        // A timer may be a moment early; the time it was set to is over all the same.
+        if (error instanceof TimeUp) leastMs = error.timeoutMs
         throw error
       } finally {
         // What came of the call counts: were this to throw, a change that was made would look like one that failed.
-        const used = taken ? { calls: 1, milliseconds: Math.ceil(performance.now() - startMs) } : {}
+        const usedMs = Math.max(leastMs, Math.ceil(performance.now() - startMs))
+        const used = taken ? { calls: 1, milliseconds: usedMs } : {}
         await account.settle(id, used).catch(() => undefined)
       }
     },

@@ -16,7 +16,7 @@ import type { TableRef } from '../../../contracts/data/load-plan.ts'
 import { Failure } from '../../../contracts/failures.ts'
 import type { ToolOutput } from '../../../contracts/tools/index.ts'
 import type { StageInput } from '../../../contracts/tools/lakehouse.ts'
-import { type CoreFacts, type CoreTexts, compileCore } from '../../compiler/core-plan.ts'
+import { type CoreTexts, compileCore, coreFacts } from '../../compiler/core-plan.ts'
 import { stageLineage } from '../../compiler/lineage.ts'
 import { bronzeRef, coreTable } from '../../compiler/tables.ts'
 import {
@@ -87,19 +87,9 @@ async function showAgain(lakehouse: Lakehouse, { run, delivery }: StageInput, ta
   )
 }
 
-/** What the compiler has to know of the delivery and its run. */
-const coreFacts = ({ run, delivery }: StageInput): CoreFacts => ({
-  deliveryId: delivery.id,
-  runId: run.id,
-  traceId: run.traceId,
-  file: delivery.file,
-  ingestionDate: delivery.ingestionDate,
-  ingestedAt: delivery.receivedAt,
-})
-
 /** Of what is committed: the event says that it is complete. */
 async function keepLineage({ keepSql }: LakehouseDependencies, input: StageInput): Promise<void> {
-  const lineage = stageLineage(input, coreFacts(input))
+  const lineage = stageLineage(input, coreFacts(input.run, input.delivery))
   await keepSql(input.run.id, 'stage.openlineage.json', JSON.stringify(lineage, null, 2))
 }
 
@@ -107,7 +97,7 @@ async function stage({ lakehouse, keepSql }: LakehouseDependencies, input: Stage
   const { run, delivery, contract, standard, mapping, writeKey } = input
   const deliveryId = delivery.id
   const facts = { runId: run.id, traceId: run.traceId, deliveryId }
-  const texts = compileCore(input, coreFacts(input))
+  const texts = compileCore(input, coreFacts(run, delivery))
   const core = coreTable(standard)
   // The mapping may read columns of a newer contract than the delivery came under: there its rows are null.
   await createTables(lakehouse, { contract })
