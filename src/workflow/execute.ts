@@ -35,7 +35,7 @@ import type { Telemetry } from '../telemetry/tracer.ts'
 import { canonicalJson } from '../tools/canonical.ts'
 import type { AgentOptions } from '../tools/host.ts'
 import type { CallableTool } from './callable.ts'
-import { buildLoop, type LoopContext } from './loop.ts'
+import { buildLoop, type LoopContext, type LoopValues } from './loop.ts'
 import { type PromptFile, promptReference } from './prompt-file.ts'
 import { fillPrompt } from './template.ts'
 
@@ -226,10 +226,12 @@ export class Executor {
           recursionLimit: 3 * policy.execute.mostTurns + 10,
           ...(signal && { signal }),
         }
-        const { values, next } = await graph.getState(config)
-        const started = next.length > 0 || (values as { done?: boolean }).done === true
+        const { values, tasks } = await graph.getState(config)
+        const { said = [], done = false } = values as Partial<LoopValues>
+        // Not `next`: it leaves out a node whose result is kept while the checkpoint that ends its step is not.
+        const started = tasks.length > 0 || said.length > 0
         const input = started ? null : { said: [{ role: 'user' as const, text: prompt.text }] }
-        const end = next.length === 0 && started ? values : await graph.invoke(input, config)
+        const end = done ? values : await graph.invoke(input, config)
         signal?.throwIfAborted()
         const { response } = end as { response: unknown }
         const record = { workflowId, response, by: model.id, at: new Date().toISOString() }

@@ -1,8 +1,9 @@
 /** execute(): typed answers, templates, tools of one's own, repair, cancel, and what it refuses. */
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import * as aif from '../../src/index.ts'
+import { StateCheckpointer } from '../../src/state/checkpointer.ts'
 import { fillPrompt } from '../../src/workflow/template.ts'
 import { csv, products, workspaceWith } from '../flow/support.ts'
 import { type ModelServer, type Script, startModelServer } from '../rig/model.ts'
@@ -47,6 +48,37 @@ describe('execute()', () => {
     const other = await aif.execute({ ...asked, input: { day: 'Tuesday' } })
     expect(other.runId).not.toBe(first.runId)
     expect(server.paid).toBe(2)
+  })
+
+  test.each([1, 2, 3, 4])('goes on where checkpoint %i was never written, and asks nothing twice', async lost => {
+    const { server, workspace } = await world(({ messages }) =>
+      messages.length < 3 ? { content: 'five' } : say({ rows: 5 }),
+    )
+    const asked = { workflowId: 'count', prompt: 'How many?', response: count, workspace }
+    const { put, putWrites } = StateCheckpointer.prototype
+    let puts = 0
+    const results: Promise<void>[] = []
+    vi.spyOn(StateCheckpointer.prototype, 'putWrites').mockImplementation(function (this: StateCheckpointer, ...given) {
+      const written = putWrites.apply(this, given)
+      results.push(written)
+      return written
+    })
+    vi.spyOn(StateCheckpointer.prototype, 'put').mockImplementation(async function (this: StateCheckpointer, ...given) {
+      puts += 1
+      if (puts !== lost) return put.apply(this, given)
+      // What the nodes gave is kept, and only the end of their step is not.
+      await Promise.all(results)
+      throw new Error('died here')
+    })
+    await expect(aif.execute(asked))
+      .rejects.toThrow('died here')
+      .finally(() => vi.restoreAllMocks())
+    expect((await aif.execute(asked)).response).toEqual({ rows: 5 })
+    expect(server.paid).toBe(2)
+    expect(server.asked.map(({ messages }) => messages.map(({ role }) => role).join(' '))).toEqual([
+      'developer user',
+      'developer user assistant user',
+    ])
   })
 
   test('calls the tools of a server of one’s own, by stdio', async () => {
